@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count as naturals
+from itertools import pairwise
 
 from kizuna.hashing import abi_words, keccak, tag_hash, tagged
 from kizuna.types import ZERO_DIGEST
@@ -82,7 +83,7 @@ def committee(
     `active` holds the active verifier positions in ascending order. Raises ValueError if it does not:
     another order would give another committee.
     """
-    if any(a >= b for a, b in zip(active, active[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(active)):
         raise ValueError("positions must ascend")
     draw = Draw(task, round, beacon, kind, slot=shard)
     return tuple(active[i] for i in sample(draw, len(active), size))
@@ -96,7 +97,16 @@ def segments(
 
 
 def groups(
-    segment: int, per_segment: int, size: int, *, task: int, round: int, seal: bytes, secret: bytes, seat: int, slot: int
+    segment: int,
+    per_segment: int,
+    size: int,
+    *,
+    task: int,
+    round: int,
+    seal: bytes,
+    secret: bytes,
+    seat: int,
+    slot: int,
 ) -> tuple[int, ...]:
     """The groups, numbered within the round, that a checker examines: drawn inside its first drawn `segment`."""
     draw = Draw(task, round, seal, DrawKind.ROLLOUT, secret, seat, slot)
@@ -116,14 +126,13 @@ def audit_sample(passes: int, per_pass: int, *, task: int, round: int, audit: by
 class SecretChain:
     """A verifier's secrets s_n, s_{n-1} = keccak(s_n), ..., s_0; `tip` = s_0 is registered when it joins."""
 
-    __slots__ = ("_links", "first_round")
+    __slots__ = ("_links",)
 
-    def __init__(self, last: bytes, length: int, first_round: int = 1) -> None:
+    def __init__(self, last: bytes, length: int) -> None:
         links = [last]
         for _ in range(length):
             links.append(keccak(links[-1]))
         self._links = links[::-1]
-        self.first_round = first_round
 
     def __len__(self) -> int:
         return len(self._links) - 1
@@ -138,10 +147,9 @@ class SecretChain:
             raise IndexError("the secret chain does not reach this round")
         return self._links[k]
 
-    def secret(self, round: int, *, active_from: int | None = None) -> bytes:
+    def secret(self, round: int, *, active_from: int) -> bytes:
         """The secret of a round: s_{round - active_from + 1}. A missed reveal does not shift it."""
-        first = self.first_round if active_from is None else active_from
-        return self.link(round - first + 1)
+        return self.link(round - active_from + 1)
 
 
 def secret_chain(seed_key: bytes, length: int, *, context: Sequence[int | bytes] = ()) -> SecretChain:

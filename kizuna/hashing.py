@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 try:  # A C extension, six times faster on short inputs than the portable fallback.
-    from sha3 import keccak_256 as _keccak_256
+    from sha3 import keccak_256 as _keccak_256  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     def keccak(data: bytes | bytearray | memoryview) -> bytes:
         """Keccak-256 (the padding of 2011, as in the EVM, not that of FIPS 202)."""

@@ -37,6 +37,9 @@ interface ICourt {
     /// @notice Moves a docket on for the tip, or reverts with `Court_NothingDue`.
     function advanceDocket(uint256 task, uint32 round, uint8 docket) external;
 
+    /// @notice Performs what is due in both dockets of a round, for no tip.
+    function poke(uint256 task, uint32 round) external;
+
     // --- Rounds only ---
 
     function file(uint256 task, uint32 round, uint8 challenger, Challenge calldata challenge) external;
@@ -53,6 +56,8 @@ interface ICourt {
     /// @notice Whether docket 1 and 2 are both closed, and what they decided about trainers and verifiers.
     function outcome(uint256 task, uint32 round)
         external view returns (bool closed, uint64 guiltyTrainers, uint64 clearedTrainers, uint256 guiltyVerifiers);
+    /// @notice Jury fees that came out of the price of this round's guilty trainers.
+    function spentOf(uint256 task, uint32 round) external view returns (uint256);
     /// @notice Bond a challenger must cover per accused seat: challengeBond plus the jury's fees.
     function bondFor(uint256 task, uint32 round) external view returns (uint256);
 }

@@ -61,6 +61,12 @@ interface IRounds {
     /// @notice Moves what a slot earned in `rounds`, all FINAL or VOID, to its owner's free balance. Anyone may call.
     function claim(uint256 task, Role role, uint8 position, uint32[] calldata rounds) external returns (uint256 amount);
 
+    /// @notice Performs what is due in an open round, for no tip; never reverts for want of it.
+    function poke(uint256 task, uint32 round) external;
+
+    /// @notice Pays a tip of this round to `to`, while tips are left. Court only.
+    function tip(uint256 task, uint32 round, address to) external;
+
     // --- views ---
 
     /// @notice keccak256(abi.encode(chainid, address(this), task, round, shard = 0, voter, marks, challenges, evidenceRoot,
@@ -71,6 +77,15 @@ interface IRounds {
 
     /// @notice Round that opens next; 1 before the first.
     function nextRound(uint256 task) external view returns (uint32);
+
+    /// @notice Why the next round cannot open now; empty where it can.
+    function obstacle(uint256 task) external view returns (string memory);
+
+    /// @notice Every round up to this one is FINAL or VOID.
+    function settledThrough(uint256 task) external view returns (uint32);
+
+    /// @notice Frozen verifiers and last block of the current window.
+    function frame(uint256 task, uint32 round) external view returns (uint256 verifiers, uint64 phaseEnd);
 
     /// @notice keccak256(manifest, receiptRoot, leafRoot) of a position's commitment in `round`, 0 if none or overwritten.
     function commitment(uint256 task, uint32 round, uint8 position) external view returns (bytes32);

@@ -74,6 +74,11 @@ interface ISlots {
     function count(uint256 task, Role role) external view returns (uint256);
     /// @notice Positions that would be active if the next round opened now.
     function ready(uint256 task) external view returns (uint64 trainers, uint256 verifiers);
+    /// @notice As `slotOf`, with the positions of that role ever convicted.
+    function member(uint256 task, address operator) external view returns (Role role, uint8 position, uint256 convictedOnes);
+    function ownerOf(uint256 task, Role role, uint8 position) external view returns (address);
+    /// @notice Trainer positions that belong to the owner of this verifier.
+    function ownTrainers(uint256 task, uint8 position) external view returns (uint64);
     /// @notice Positions ever convicted.
     function convicted(uint256 task, Role role) external view returns (uint256);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {TaskParams, TaskState} from "../libraries/Types.sol";
+import {Money, TaskParams, TaskState, Windows} from "../libraries/Types.sol";
 
 /// @title Tasks: immutable parameters, escrow, cancel before start, finish.
 interface ITasks {
@@ -39,4 +39,7 @@ interface ITasks {
     function stateOf(uint256 task) external view returns (TaskState);
     function initiatorOf(uint256 task) external view returns (address);
     function taskCount() external view returns (uint256);
+    function tokenOf(uint256 task) external view returns (address);
+    function moneyOf(uint256 task) external view returns (Money memory);
+    function windowsOf(uint256 task) external view returns (Windows memory);
 }

@@ -128,7 +128,9 @@ def artifact(name: str) -> Artifact:
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:
-        raise DeploymentMissing(f"the compiled contract {name} is not part of this installation: reinstall it") from None
+        raise DeploymentMissing(
+            f"the compiled contract {name} is not part of this installation: reinstall it"
+        ) from None
     code = str(content.get("bytecode") or "0x").removeprefix("0x")
     return Artifact(name=content["contractName"], abi=tuple(content["abi"]), bytecode=bytes.fromhex(code))
 

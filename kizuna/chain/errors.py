@@ -61,10 +61,8 @@ class RevertedSilently(Reverted):
     def __init__(self, data: str, message: str) -> None:
         shown = f"unknown error {data}" if data else "no reason given"
         super().__init__(shown, (), data)
-        self.args = (
-            f"the contract refused the call: {shown} (the node said: {message[:200]!r}); "
-            f"{'is this installation older than the contracts?' if data else 'try another RPC, this one hides revert data'}",
-        )
+        hint = "is this installation older than the contracts?" if data else "another RPC may tell"
+        self.args = (f"the contract refused the call: {shown} (the node said: {message[:200]!r}); {hint}",)
 
 
 @cache
@@ -102,7 +100,8 @@ def decode(error: object) -> Reverted | None:
 
 
 def __getattr__(name: str) -> type[Reverted]:
-    for kind in by_selector().values():
+    # The import system asks modules for dunder names; that must not load the artifacts.
+    for kind in () if name.startswith("_") else by_selector().values():
         if kind.__name__ == name:
             return kind
     raise AttributeError(f"no contract has an error named {name}")

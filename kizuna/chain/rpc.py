@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from kizuna.chain import errors
 from kizuna.chain.transport import HttpTransport, RpcRefused
@@ -21,6 +21,8 @@ from kizuna.types import Digest
 __all__ = ["Block", "Health", "Log", "Receipt", "Rpc", "RpcRefused", "log_of", "receipt_of"]
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _ZERO_CALLER = "0x0000000000000000000000000000000000000000"
 _BLOOM_BYTES = 256
@@ -181,7 +183,7 @@ class Rpc:
         for attempt in range(self._attempts):
             if attempt:
                 self._sleep(min(0.1 * 2 ** (attempt - 1), 1.0))
-            block = _block(self.request("eth_getBlockByNumber", ["latest", False]))
+            block = _parsed("block", _block, self.request("eth_getBlockByNumber", ["latest", False]))
             if block.number > self._best:
                 self._best, self._best_at = block.number, self._clock()
             elif self._clock() - self._best_at > self._stale_after_s:
@@ -215,7 +217,7 @@ class Rpc:
             found = self.request("eth_getBlockByNumber", [hex(ref), False])
         else:
             found = self.request("eth_getBlockByHash", [_hex(ref), False])
-        return None if found is None else _block(found)
+        return None if found is None else _parsed("block", _block, found)
 
     def call(
         self, to: str, data: bytes, *, at: Block, sender: str = _ZERO_CALLER, gas: int | None = None, value: int = 0
@@ -242,7 +244,9 @@ class Rpc:
     def receipt(self, transaction: bytes) -> Receipt | None:
         """The receipt, None while the transaction is in no block the node knows."""
         found = self.request("eth_getTransactionReceipt", [_hex(transaction)])
-        return None if found is None or found.get("blockHash") is None else receipt_of(found)
+        if not isinstance(found, dict) or found.get("blockHash") is None:
+            return None
+        return _parsed("receipt", receipt_of, found)
 
     def knows_transaction(self, transaction: bytes) -> bool:
         """Whether the node has it in a block or in its pool."""
@@ -265,7 +269,7 @@ class Rpc:
             query["blockHash"] = _hex(block_hash)
         else:
             query |= {"fromBlock": hex(first or 0), "toBlock": hex(last or 0)}
-        return [log_of(entry) for entry in self.request("eth_getLogs", [query])]
+        return _parsed("logs", _logs, self.request("eth_getLogs", [query]))
 
     # --- inside ---
 
@@ -301,7 +305,9 @@ class Rpc:
                 continue
             try:
                 params = ["latest", False]
-                other = _block(node.request("eth_getBlockByNumber", params, timeout_s=self._timeout_s))
+                other = _parsed(
+                    "block", _block, node.request("eth_getBlockByNumber", params, timeout_s=self._timeout_s)
+                )
             except (RpcUnavailable, RpcRefused):
                 continue
             if other.number > block.number:
@@ -311,6 +317,14 @@ class Rpc:
                 self._best, self._best_at = max(self._best, other.number), self._clock()
                 return other
         return block
+
+
+def _parsed(what: str, parse: Callable[[dict[str, Any]], T], answer: Any) -> T:
+    """Answers come from a stranger: what does not parse counts as no answer."""
+    try:
+        return parse(answer)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RpcUnavailable(f"malformed {what} from the node: {type(error).__name__}: {error}") from None
 
 
 def _block(answer: dict[str, Any]) -> Block:
@@ -340,6 +354,10 @@ def log_of(answer: dict[str, Any]) -> Log:
     )
 
 
+def _logs(answer: Any) -> list[Log]:
+    return [log_of(entry) for entry in answer]
+
+
 def receipt_of(answer: dict[str, Any]) -> Receipt:
     """A receipt as nodes give it in JSON."""
     return Receipt(
@@ -359,4 +377,3 @@ def _hex(data: bytes) -> str:
 
 def _bytes(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
-

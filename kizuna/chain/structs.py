@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from eth_utils.address import is_checksum_formatted_address, is_hex_address, to_checksum_address
@@ -19,6 +18,7 @@ from eth_utils.address import is_checksum_formatted_address, is_hex_address, to_
 from kizuna.types import Address, Check, Digest, DocketPhase, Phase, Role, Ruling
 
 T = TypeVar("T")
+_FIELD_TYPES: dict[Any, dict[str, Any]] = {}
 
 
 class TaskState(IntEnum):
@@ -230,9 +230,12 @@ def from_abi(kind: type[T], value: Any) -> T:
     return _convert(kind, value)  # type: ignore[no-any-return]
 
 
-def field_types(kind: type[Any]) -> dict[str, Any]:
+def field_types(kind: Any) -> dict[str, Any]:
     """Resolved field types of a record, in order."""
-    return _hints(kind)
+    if kind not in _FIELD_TYPES:
+        hints = get_type_hints(kind)
+        _FIELD_TYPES[kind] = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    return _FIELD_TYPES[kind]
 
 
 def _convert(kind: Any, value: Any) -> Any:
@@ -243,13 +246,7 @@ def _convert(kind: Any, value: Any) -> Any:
     if get_origin(kind) is tuple:
         return tuple(_convert(get_args(kind)[0], part) for part in value)
     if dataclasses.is_dataclass(kind):
-        hints = _hints(kind)
+        hints = field_types(kind)
         named = {name: _convert(hint, part) for (name, hint), part in zip(hints.items(), value, strict=True)}
         return kind(**named)  # type: ignore[operator]
     return kind(value)
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}

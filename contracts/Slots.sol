@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ISlots} from "./interfaces/ISlots.sol";
+import {Accounts} from "./libraries/Accounts.sol";
+import {Bits} from "./libraries/Bits.sol";
+import {Payout} from "./libraries/Payout.sol";
+import {Money, Role, Slot, TaskParams, TaskState} from "./libraries/Types.sol";
+import {Wired} from "./Wired.sol";
+
+/// @inheritdoc ISlots
+contract Slots is ISlots, Wired {
+    using Bits for uint256;
+
+    uint256 private constant MAX_URL = 256; // bytes
+    uint256 private constant MAX_SECRET_STEPS = 256;
+    uint256 private constant MAX_VERIFIERS = 256;
+    uint32 private constant STRIKE_ROUNDS = 100;
+
+    /// Who is in a task. Bits of positions that leave are cleared at once, since rounds freeze copies.
+    struct Roster {
+        uint64 trainers;
+        uint64 convictedTrainers;
+        uint16 trainerCount;
+        uint16 verifierCount;
+        uint256 verifiers;
+        uint256 convictedVerifiers;
+    }
+
+    /// Where an operator sits. `place` is 0 for nobody, else role * 256 + position + 1.
+    mapping(uint256 task => mapping(address operator => uint256 place)) private _places;
+    mapping(uint256 task => mapping(address owner => uint64)) private _owned;
+    mapping(uint256 task => Roster) private _rosters;
+    mapping(uint256 task => mapping(Role => mapping(uint8 position => Slot))) private _slots;
+
+    constructor(address[5] memory core) Wired(core, 2) {}
+
+    modifier onlyCore() {
+        require(_isCore(msg.sender), Slots_NotCore(msg.sender));
+        _;
+    }
+
+    // --- joining and leaving ---
+
+    /// @inheritdoc ISlots
+    function join(
+        uint256 task,
+        Role role,
+        uint16 quota,
+        address operator,
+        bytes32 secretTip,
+        bytes32 numericsId,
+        string calldata endpoint
+    ) external returns (uint8 position) {
+        TaskParams memory p = TASKS.params(task);
+        _checkJoin(task, role, quota, operator, secretTip, numericsId, p);
+        require(bytes(endpoint).length <= (role == Role.TRAINER ? MAX_URL : 0), Slots_BadEndpoint(bytes(endpoint).length));
+        uint32 from = ROUNDS.nextRound(task);
+        position = _seat(task, role, operator, p.shardSlots);
+        _slots[task][role][position] = Slot({
+            owner: msg.sender,
+            operator: operator,
+            activeFrom: from,
+            activeTo: type(uint32).max,
+            quota: quota,
+            strikes: 0,
+            convicted: false,
+            firstStrike: 0,
+            secret: secretTip,
+            secretsOpened: 0,
+            numericsId: numericsId
+        });
+        emit Joined(task, role, position, msg.sender, operator, quota, from);
+        if (bytes(endpoint).length > 0) emit Endpoint(task, role, position, endpoint);
+        uint256 stake = quota * uint256(role == Role.TRAINER ? p.money.trainerStake : p.money.verifierStake);
+        VAULT.move(p.token, Accounts.free(msg.sender), Accounts.stake(task, role, position), stake);
+    }
+
+    /// @inheritdoc ISlots
+    function announce(uint256 task, string calldata url) external {
+        require(bytes(url).length <= MAX_URL, Slots_BadEndpoint(bytes(url).length));
+        uint64 owned = _owned[task][msg.sender];
+        uint256 place = _places[task][msg.sender];
+        if (place != 0 && place <= 256) owned |= uint64(1 << (place - 1));
+        require(owned != 0, Slots_NoSlot(task, msg.sender));
+        for (uint256 left = owned; left != 0; left &= left - 1) {
+            emit Endpoint(task, Role.TRAINER, uint8(left.lowest()), url);
+        }
+    }
+
+    /// @inheritdoc ISlots
+    function exit(uint256 task, Role role, uint8 position) external {
+        Slot storage s = _existing(task, role, position);
+        require(msg.sender == s.owner || msg.sender == s.operator, Slots_NotOwner(task, role, position, msg.sender));
+        require(s.activeTo == type(uint32).max, Slots_StillActive(task, role, position, s.activeTo));
+        emit ExitRequested(task, role, position, _leave(task, role, position));
+    }
+
+    /// @inheritdoc ISlots
+    function withdrawStake(uint256 task, Role role, uint8 position) external {
+        Slot storage s = _existing(task, role, position);
+        TaskState state = TASKS.stateOf(task);
+        if (state != TaskState.FINISHED && state != TaskState.CANCELLED) {
+            bool out = s.activeTo != type(uint32).max && ROUNDS.settledThrough(task) + 1 >= s.activeTo;
+            require(out, Slots_StillActive(task, role, position, s.activeTo));
+        }
+        address token = TASKS.tokenOf(task);
+        bytes32 account = Accounts.stake(task, role, position);
+        uint256 amount = VAULT.balanceOf(token, account);
+        emit StakeReturned(task, role, position, s.owner, amount);
+        VAULT.move(token, account, Accounts.free(s.owner), amount);
+    }
+
+    // --- core contracts only ---
+
+    /// @inheritdoc ISlots
+    function freeze(uint256 task, uint32) external view onlyCore returns (uint64, uint256) {
+        return ready(task);
+    }
+
+    /// @inheritdoc ISlots
+    function openSecret(uint256 task, uint8 position, uint32 round, bytes32 secret) external onlyCore {
+        Slot storage s = _slots[task][Role.VERIFIER][position];
+        uint256 index = uint256(round) + 1 - s.activeFrom;
+        uint256 opened = s.secretsOpened;
+        require(index > opened && index - opened <= MAX_SECRET_STEPS, Slots_BadSecret(task, position));
+        bytes32 hash = secret;
+        for (uint256 step = opened; step < index; ++step) {
+            hash = keccak256(abi.encode(hash));
+        }
+        require(hash == s.secret, Slots_BadSecret(task, position));
+        s.secret = secret;
+        s.secretsOpened = uint32(index);
+    }
+
+    /// @inheritdoc ISlots
+    function fine(uint256 task, Role role, uint8 position, uint32 round, uint256 amount, string calldata duty)
+        external
+        onlyCore
+    {
+        address token = TASKS.tokenOf(task);
+        bytes32 account = Accounts.stake(task, role, position);
+        uint256 stake = VAULT.balanceOf(token, account);
+        uint256 taken = Payout.fine(stake, amount);
+        emit Fined(task, role, position, round, taken, duty);
+        VAULT.burn(token, account, taken);
+        if (stake - taken < _slashOf(TASKS.moneyOf(task), role)) _eject(task, role, position);
+    }
+
+    /// @inheritdoc ISlots
+    function slash(uint256 task, Role role, uint8 position, uint32 round, bytes32 bountyAccount)
+        external
+        onlyCore
+        returns (uint256 bounty)
+    {
+        address token = TASKS.tokenOf(task);
+        Money memory money = TASKS.moneyOf(task);
+        bytes32 account = Accounts.stake(task, role, position);
+        uint256 cap = role == Role.TRAINER ? money.trainerBountyCap : money.verifierBountyCap;
+        if (bountyAccount == 0) cap = 0;
+        uint256 taken;
+        uint256 burned;
+        (taken, bounty, burned) = Payout.slash(VAULT.balanceOf(token, account), _slashOf(money, role), cap);
+        _convict(task, role, position);
+        emit Slashed(task, role, position, round, taken, bounty);
+        _eject(task, role, position);
+        VAULT.move(token, account, bountyAccount, bounty);
+        VAULT.burn(token, account, burned);
+    }
+
+    /// @inheritdoc ISlots
+    function strike(uint256 task, Role role, uint8 position, uint32 round) external onlyCore returns (bool third) {
+        Slot storage s = _slots[task][role][position];
+        if (s.strikes == 0 || round >= s.firstStrike + STRIKE_ROUNDS) {
+            (s.strikes, s.firstStrike) = (1, round);
+        } else if (s.strikes < 3) {
+            ++s.strikes;
+        }
+        emit Struck(task, role, position, round, s.strikes);
+        return s.strikes == 3;
+    }
+
+    /// @inheritdoc ISlots
+    function eject(uint256 task, Role role, uint8 position) external onlyCore {
+        _eject(task, role, position);
+    }
+
+    // --- views ---
+
+    /// @inheritdoc ISlots
+    function member(uint256 task, address operator)
+        external
+        view
+        returns (Role role, uint8 position, uint256 convictedOnes)
+    {
+        (role, position) = slotOf(task, operator);
+        convictedOnes = convicted(task, role);
+    }
+
+    /// @inheritdoc ISlots
+    function ownerOf(uint256 task, Role role, uint8 position) external view returns (address) {
+        return _slots[task][role][position].owner;
+    }
+
+    /// @inheritdoc ISlots
+    function ownTrainers(uint256 task, uint8 position) external view returns (uint64) {
+        return _owned[task][_slots[task][Role.VERIFIER][position].owner];
+    }
+
+    /// @inheritdoc ISlots
+    function slot(uint256 task, Role role, uint8 position) external view returns (Slot memory) {
+        return _slots[task][role][position];
+    }
+
+    /// @inheritdoc ISlots
+    function count(uint256 task, Role role) external view returns (uint256) {
+        return role == Role.TRAINER ? _rosters[task].trainerCount : _rosters[task].verifierCount;
+    }
+
+    /// @inheritdoc ISlots
+    function slotOf(uint256 task, address operator) public view returns (Role role, uint8 position) {
+        uint256 place = _places[task][operator];
+        require(place != 0, Slots_NoSlot(task, operator));
+        return (Role((place - 1) >> 8), uint8(place - 1));
+    }
+
+    /// @inheritdoc ISlots
+    function ready(uint256 task) public view returns (uint64 trainers, uint256 verifiers) {
+        return (_rosters[task].trainers, _rosters[task].verifiers);
+    }
+
+    /// @inheritdoc ISlots
+    function convicted(uint256 task, Role role) public view returns (uint256) {
+        return role == Role.TRAINER ? _rosters[task].convictedTrainers : _rosters[task].convictedVerifiers;
+    }
+
+    // --- inside ---
+
+    function _checkJoin(
+        uint256 task,
+        Role role,
+        uint16 quota,
+        address operator,
+        bytes32 secretTip,
+        bytes32 numericsId,
+        TaskParams memory p
+    ) private view {
+        TaskState state = TASKS.stateOf(task);
+        bool open = state == TaskState.LISTED || state == TaskState.RUNNING;
+        require(open && ROUNDS.nextRound(task) <= p.rounds, Slots_TaskClosed(task));
+        require(quota > 0 && quota <= p.maxQuota, Slots_BadQuota(quota, p.maxQuota));
+        require(numericsId == p.numericsId, Slots_WrongNumerics(numericsId, p.numericsId));
+        require(operator != address(0) && _places[task][operator] == 0, Slots_OperatorTaken(task, operator));
+        bool secretFits = (role == Role.VERIFIER) == (secretTip != 0);
+        require(secretFits, Slots_BadSecret(task, 0));
+    }
+
+    /// Takes the next position and registers who sits there.
+    function _seat(uint256 task, Role role, address operator, uint256 trainerCapacity)
+        private
+        returns (uint8 position)
+    {
+        Roster storage r = _rosters[task];
+        if (role == Role.TRAINER) {
+            require(r.trainerCount < trainerCapacity, Slots_Full(task, role, trainerCapacity));
+            position = uint8(r.trainerCount++);
+            r.trainers |= uint64(1 << position);
+            _owned[task][msg.sender] |= uint64(1 << position);
+        } else {
+            require(r.verifierCount < MAX_VERIFIERS, Slots_Full(task, role, MAX_VERIFIERS));
+            position = uint8(r.verifierCount++);
+            r.verifiers |= 1 << position;
+        }
+        _places[task][operator] = (uint256(role) << 8) + position + 1;
+    }
+
+    function _leave(uint256 task, Role role, uint8 position) private returns (uint32 activeTo) {
+        activeTo = ROUNDS.nextRound(task);
+        _slots[task][role][position].activeTo = activeTo;
+        if (role == Role.TRAINER) _rosters[task].trainers &= ~uint64(1 << position);
+        else _rosters[task].verifiers &= ~(uint256(1) << position);
+    }
+
+    function _eject(uint256 task, Role role, uint8 position) private {
+        if (_slots[task][role][position].activeTo != type(uint32).max) return;
+        emit Ejected(task, role, position, _leave(task, role, position));
+    }
+
+    function _convict(uint256 task, Role role, uint8 position) private {
+        _slots[task][role][position].convicted = true;
+        if (role == Role.TRAINER) _rosters[task].convictedTrainers |= uint64(1 << position);
+        else _rosters[task].convictedVerifiers |= uint256(1) << position;
+    }
+
+    function _existing(uint256 task, Role role, uint8 position) private view returns (Slot storage s) {
+        s = _slots[task][role][position];
+        require(s.owner != address(0), Slots_NoSlot(task, msg.sender));
+    }
+
+    function _slashOf(Money memory money, Role role) private pure returns (uint256) {
+        return role == Role.TRAINER ? money.trainerSlash : money.verifierSlash;
+    }
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IBeacon} from "../interfaces/IBeacon.sol";
+import {Accounts} from "../libraries/Accounts.sol";
+import {Bits} from "../libraries/Bits.sol";
+import {Draw} from "../libraries/Draw.sol";
+import {Payout} from "../libraries/Payout.sol";
+import {Phase, Role, TaskParams, TaskState} from "../libraries/Types.sol";
+import {RoundsMoney} from "./RoundsMoney.sol";
+import {RoundsStore} from "./RoundsStore.sol";
+
+/// @title The phases of a round. Every deadline counts from the last block of the phase before, never from the call.
+abstract contract RoundsFlow is RoundsMoney {
+    using Bits for uint256;
+
+    // --- opening ---
+
+    /// Why the next round cannot open now; empty if it can.
+    function _obstacle(uint256 task) internal view returns (string memory) {
+        TaskParams memory p = TASKS.params(task);
+        uint32 number = _opened[task] + 1;
+        (uint64 trainerSet, uint256 verifierSet) = SLOTS.ready(task);
+        uint256 trainers = uint256(trainerSet).count();
+        uint256 verifiers = verifierSet.count();
+        if (number > p.rounds) return "no rounds left";
+        if (number > 1 && _rounds[task][number - 1].phase < Phase.CHALLENGE) return "the round before is not soft";
+        if (number == 1 && block.number < p.startBlock) {
+            if (trainers < p.trainerSlots || verifiers < p.verifierSeats) return "slots are not full";
+        }
+        if (trainers == 0) return "no trainer";
+        if (verifiers < p.minVerifierSeats) return "too few verifier seats";
+        uint256 reserve = Payout.reserve(p.money, trainers, verifiers, p.committee);
+        if (VAULT.balanceOf(p.token, Accounts.escrow(task)) < reserve) return "escrow below the reserve";
+        return "";
+    }
+
+    function _open(uint256 task, uint32 number) internal {
+        if (number > 1) _sync(task, number - 1);
+        TaskState state = TASKS.stateOf(task);
+        bool listed = state == TaskState.LISTED || state == TaskState.RUNNING;
+        require(listed, Rounds_NotReadyToOpen(task, number, "task is closed"));
+        string memory obstacle_ = _obstacle(task);
+        require(bytes(obstacle_).length == 0, Rounds_NotReadyToOpen(task, number, obstacle_));
+        if (number == 1) {
+            _copyTerms(task);
+            TASKS.start(task);
+        }
+        _opened[task] = number;
+        _freeze(task, number);
+    }
+
+    function _freeze(uint256 task, uint32 number) private {
+        Round storage r = _rounds[task][number];
+        Terms storage t = _terms[task];
+        (uint64 trainers, uint256 verifiers) = SLOTS.freeze(task, number);
+        (r.trainers, r.verifiers) = (trainers, verifiers);
+        r.openBlock = uint64(block.number);
+        r.seedTarget = IBeacon(t.beacon).targetAfter(uint64(block.number));
+        uint256 reserve = Payout.reserve(
+            TASKS.moneyOf(task), uint256(trainers).count(), verifiers.count(), t.committee
+        );
+        emit RoundOpened(task, number, trainers, verifiers, r.seedTarget);
+        _enter(task, number, Phase.OPEN, block.number + t.windows.open);
+        VAULT.move(t.token, Accounts.escrow(task), Accounts.pot(task, number), reserve);
+    }
+
+    // --- transitions ---
+
+    function _sync(uint256 task, uint32 number) internal override returns (bool changed) {
+        while (_step(task, number)) changed = true;
+    }
+
+    /// Performs at most one transition.
+    function _step(uint256 task, uint32 number) private returns (bool) {
+        Phase phase = _rounds[task][number].phase;
+        if (phase == Phase.OPEN) return _stepOpen(task, number);
+        if (phase == Phase.ATTEST) return _stepAttest(task, number);
+        if (phase == Phase.SEAL) return _stepSeal(task, number);
+        if (phase == Phase.VOTE) return _stepVote(task, number);
+        if (phase == Phase.REVEAL) return _stepReveal(task, number);
+        if (phase == Phase.CHALLENGE) return _stepChallenge(task, number);
+        return false;
+    }
+
+    function _stepOpen(uint256 task, uint32 number) private returns (bool) {
+        Round storage r = _rounds[task][number];
+        if (!_is(r, SEED_READ)) {
+            IBeacon beacon = IBeacon(_terms[task].beacon);
+            if (beacon.ready(r.seedTarget)) {
+                _readSeed(task, number, beacon.value(r.seedTarget));
+                return true;
+            }
+            if (!beacon.expired(r.seedTarget)) return false;
+            _settle(task, number, Phase.VOID);
+            return true;
+        }
+        uint64 missing = r.trainers & ~r.committed;
+        if (missing != 0) missing &= ~uint64(SLOTS.convicted(task, Role.TRAINER));
+        (bool over, uint256 end) = _over(r, missing == 0);
+        if (!over) return false;
+        _fineAll(task, number, Role.TRAINER, missing, _terms[task].missedDuty, "commit");
+        if (r.committed == 0) _settle(task, number, Phase.VOID);
+        else _enter(task, number, Phase.ATTEST, end + _terms[task].windows.attest);
+        return true;
+    }
+
+    function _readSeed(uint256 task, uint32 number, bytes32 value) private {
+        Round storage r = _rounds[task][number];
+        r.flags |= SEED_READ;
+        r.seed = value;
+        r.attesters = _committee(task, number, value, Draw.ATTEST);
+        r.toAttest = r.attesters;
+        _countdown[task] = type(uint256).max;
+        emit BeaconRead(task, number, 0, value);
+        emit CommitteeDrawn(task, number, 0, r.attesters);
+    }
+
+    function _stepAttest(uint256 task, uint32 number) private returns (bool) {
+        Round storage r = _rounds[task][number];
+        (bool over, uint256 end) = _over(r, r.held == r.committed || r.toAttest == 0);
+        if (!over) return false;
+        Terms storage t = _terms[task];
+        // Whoever was spared by an early close has missed nothing.
+        if (r.held != r.committed) _fineAll(task, number, Role.VERIFIER, r.toAttest, t.missedDuty, "attest");
+        _fineAll(task, number, Role.TRAINER, r.committed & ~r.held, t.withheld, "withheld");
+        if (r.held == 0) {
+            _settle(task, number, Phase.VOID);
+            return true;
+        }
+        r.sealTarget = IBeacon(t.beacon).targetAfter(uint64(end + t.windows.seal - 1));
+        _enter(task, number, Phase.SEAL, end + t.windows.seal);
+        return true;
+    }
+
+    function _stepSeal(uint256 task, uint32 number) private returns (bool) {
+        Round storage r = _rounds[task][number];
+        IBeacon beacon = IBeacon(_terms[task].beacon);
+        if (!beacon.ready(r.sealTarget)) {
+            if (!beacon.expired(r.sealTarget)) return false;
+            _settle(task, number, Phase.VOID);
+            return true;
+        }
+        r.flags |= SEAL_READ;
+        r.seal = beacon.value(r.sealTarget);
+        r.checkers = _committee(task, number, r.seal, Draw.CHECK);
+        r.toVote = r.checkers;
+        emit BeaconRead(task, number, 1, r.seal);
+        emit CommitteeDrawn(task, number, 1, r.checkers);
+        _enter(task, number, Phase.VOTE, uint256(r.phaseEnd) + _terms[task].windows.vote);
+        return true;
+    }
+
+    function _stepVote(uint256 task, uint32 number) private returns (bool) {
+        Round storage r = _rounds[task][number];
+        (bool over, uint256 end) = _over(r, r.toVote == 0);
+        if (!over) return false;
+        _enter(task, number, Phase.REVEAL, end + _terms[task].windows.reveal);
+        // Nobody to wait for: the reveals end in the block in which the vote did.
+        if (_unrevealed(r) == 0) _endReveal(task, number, end);
+        return true;
+    }
+
+    function _stepReveal(uint256 task, uint32 number) private returns (bool) {
+        Round storage r = _rounds[task][number];
+        (bool over, uint256 end) = _over(r, _unrevealed(r) == 0);
+        if (over) _endReveal(task, number, end);
+        return over;
+    }
+
+    function _endReveal(uint256 task, uint32 number, uint256 end) private {
+        Round storage r = _rounds[task][number];
+        uint256 silent = _unrevealed(r);
+        _fineAll(task, number, Role.VERIFIER, silent, _terms[task].unrevealed, "reveal");
+        _fineAll(task, number, Role.VERIFIER, r.toVote, _terms[task].missedDuty, "vote");
+        r.lapsed |= silent;
+        bool quorum = r.revealed.count() >= Payout.quorum(r.checkers.count());
+        if (!quorum && !_is(r, SECOND_VOTE)) {
+            r.flags |= SECOND_VOTE;
+            uint256 added = r.verifiers & ~r.checkers & ~SLOTS.convicted(task, Role.VERIFIER);
+            r.checkers |= added;
+            r.toVote |= added;
+            if (added != 0) emit CommitteeDrawn(task, number, 1, r.checkers);
+            if (r.toVote != 0) {
+                _enter(task, number, Phase.VOTE, end + _terms[task].windows.vote);
+                return;
+            }
+            quorum = r.revealed.count() >= Payout.quorum(r.checkers.count());
+        }
+        _soften(task, number, end, quorum);
+    }
+
+    /// From here on the round's version is fixed, and what checkers challenged goes to court.
+    function _soften(uint256 task, uint32 number, uint256 end, bool quorum) private {
+        Round storage r = _rounds[task][number];
+        Terms storage t = _terms[task];
+        if (quorum) r.accepted = r.held & r.passed & ~r.challenged & ~uint64(SLOTS.convicted(task, Role.TRAINER));
+        else r.flags |= NO_QUORUM;
+        r.auditTarget = IBeacon(t.beacon).targetAfter(uint64(end + 1));
+        emit Soft(task, number, r.accepted, r.challenged, quorum);
+        _enter(task, number, Phase.CHALLENGE, end + t.windows.challenge);
+        COURT.openDocket(task, number, 1, r.verifiers);
+    }
+
+    function _stepChallenge(uint256 task, uint32 number) private returns (bool) {
+        Round storage r = _rounds[task][number];
+        if (!_is(r, AUDIT_READ) && !_is(r, AUDITS_FILED)) {
+            IBeacon beacon = IBeacon(_terms[task].beacon);
+            if (beacon.ready(r.auditTarget)) {
+                r.flags |= AUDIT_READ;
+                r.audit = beacon.value(r.auditTarget);
+                emit BeaconRead(task, number, 2, r.audit);
+                return true;
+            }
+            if (!beacon.expired(r.auditTarget)) return false; // an expired one means that nobody is audited
+        }
+        if (block.number <= r.phaseEnd) return false;
+        if (!_is(r, AUDITS_FILED)) {
+            r.flags |= AUDITS_FILED;
+            if (_is(r, AUDIT_READ)) _slashSilent(task, number);
+            COURT.openDocket(task, number, 2, r.verifiers);
+            return true;
+        }
+        COURT.poke(task, number);
+        (bool closed,,,) = COURT.outcome(task, number);
+        if (closed) _settle(task, number, _is(r, NO_QUORUM) ? Phase.VOID : Phase.FINAL);
+        return closed;
+    }
+
+    /// Audited checkers that showed no evidence.
+    function _slashSilent(uint256 task, uint32 number) private {
+        Round storage r = _rounds[task][number];
+        for (uint256 left = r.revealed & ~r.posted; left != 0; left &= left - 1) {
+            uint8 position = uint8(left.lowest());
+            (bool audited,,) = _auditOf(task, number, position);
+            if (audited) SLOTS.slash(task, Role.VERIFIER, position, number, 0);
+        }
+    }
+
+    // --- helpers ---
+
+    function _enter(uint256 task, uint32 number, Phase phase, uint256 phaseEnd) internal {
+        Round storage r = _rounds[task][number];
+        (r.phase, r.phaseEnd) = (phase, uint48(phaseEnd));
+        emit PhaseChanged(task, number, phase, uint64(phaseEnd));
+    }
+
+    /// Whether a window has ended, and its last block: this one if everybody has done what was asked.
+    function _over(Round storage r, bool complete) private view returns (bool over, uint256 end) {
+        if (block.number > r.phaseEnd) return (true, r.phaseEnd);
+        return (complete, block.number);
+    }
+
+    function _unrevealed(Round storage r) private view returns (uint256) {
+        return r.checkers & ~r.toVote & ~r.revealed & ~r.lapsed;
+    }
+
+    function _committee(uint256 task, uint32 number, bytes32 beacon, uint256 kind) private view returns (uint256) {
+        uint256 set = _rounds[task][number].verifiers;
+        return Draw.sampleSet(Draw.committee(task, number, beacon, kind), set, set.count(), _terms[task].committee);
+    }
+
+    function _auditOf(uint256 task, uint32 number, uint8 position)
+        internal
+        view
+        returns (bool audited, uint256 index, uint256 leaves)
+    {
+        Round storage r = _rounds[task][number];
+        Terms storage t = _terms[task];
+        if (!r.revealed.has(position)) return (false, 0, 0);
+        uint256 passes = uint256(Bits.everySecond(_ballots[task][number][position].marks)).count();
+        leaves = passes * (uint256(t.segmentsPerChecker) + t.rolloutsPerChecker);
+        if (leaves == 0) return (false, 0, 0);
+        Draw.Source memory source = Draw.seated(task, number, r.audit, 0, position, 0, Draw.AUDIT);
+        audited = uint32(Draw.word(source, 0)) < t.auditRate;
+        if (audited) index = Draw.below(Draw.seated(task, number, r.audit, 0, position, 0, Draw.SAMPLE), leaves);
+    }
+}

@@ -1,0 +1,193 @@
+"""Reads of the contracts. All reads of one view are about one block, so they fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from eth_abi.exceptions import DecodingError
+
+from kizuna.chain import rules
+from kizuna.chain.abi import TOKEN, artifact
+from kizuna.chain.deployment import Deployment
+from kizuna.chain.rpc import Block, Rpc
+from kizuna.chain.structs import Dispute, DocketView, RoundView, Slot, TaskParams, TaskState, from_abi, to_abi
+from kizuna.errors import DeploymentMissing
+from kizuna.types import ZERO_DIGEST, Address, Digest, Role
+
+
+class Reads:
+    """Typed views of the contracts at the block that `at_block` names for each call.
+
+    Every method raises Reverted by name (an unknown task, for example), RpcStale and RpcUnavailable.
+    """
+
+    def __init__(self, rpc: Rpc, deployment: Deployment, at_block: Callable[[], Block]) -> None:
+        self.rpc, self.deployment = rpc, deployment
+        self._at_block = at_block
+
+    @property
+    def block(self) -> Block:
+        """The block that reads are about (for an unpinned client: the newest)."""
+        return self._at_block()
+
+    # --- tasks ---
+
+    def params(self, task: int) -> TaskParams:
+        return from_abi(TaskParams, self._view("Tasks", "params", task))
+
+    def state_of(self, task: int) -> TaskState:
+        return TaskState(self._view("Tasks", "stateOf", task))
+
+    def initiator_of(self, task: int) -> Address:
+        return from_abi(Address, self._view("Tasks", "initiatorOf", task))
+
+    def task_count(self) -> int:
+        return int(self._view("Tasks", "taskCount"))
+
+    # --- slots ---
+
+    def slot_of(self, task: int, operator: str) -> tuple[Role, int]:
+        """(role, position) of an operator. Raises Slots_NoSlot."""
+        role, position = self._views("Slots", "slotOf", task, operator)
+        return Role(role), int(position)
+
+    def slot(self, task: int, role: Role, position: int) -> Slot:
+        return from_abi(Slot, self._view("Slots", "slot", task, role, position))
+
+    def slot_count(self, task: int, role: Role) -> int:
+        return int(self._view("Slots", "count", task, role))
+
+    def slots(self, task: int, role: Role) -> tuple[Slot, ...]:
+        """All slots of a role, by position."""
+        pinned = self.at(self.block)
+        return tuple(pinned.slot(task, role, p) for p in range(pinned.slot_count(task, role)))
+
+    def ready(self, task: int) -> tuple[int, int]:
+        """(trainers, verifiers) that would be active if the next round opened now, as sets."""
+        trainers, verifiers = self._views("Slots", "ready", task)
+        return int(trainers), int(verifiers)
+
+    def convicted(self, task: int, role: Role) -> int:
+        return int(self._view("Slots", "convicted", task, role))
+
+    # --- rounds ---
+
+    def next_round(self, task: int) -> int:
+        return int(self._view("Rounds", "nextRound", task))
+
+    def obstacle(self, task: int) -> str:
+        """Why the next round cannot open now; empty where it can."""
+        return str(self._view("Rounds", "obstacle", task))
+
+    def settled_through(self, task: int) -> int:
+        """Every round up to this one is FINAL or VOID."""
+        return int(self._view("Rounds", "settledThrough", task))
+
+    def round(self, task: int, round: int) -> RoundView:
+        return from_abi(RoundView, self._view("Rounds", "round", task, round))
+
+    def commitment(self, task: int, round: int, position: int) -> Digest:
+        return Digest(self._view("Rounds", "commitment", task, round, position))
+
+    def ballot(self, task: int, round: int, position: int) -> tuple[int, Digest]:
+        """(marks, evidence root) of a revealed ballot."""
+        marks, root = self._views("Rounds", "ballot", task, round, position)
+        return int(marks), Digest(root)
+
+    def claimable(self, task: int, role: Role, position: int, rounds: Sequence[int]) -> int:
+        """Wei that `claim` would move."""
+        return int(self._view("Rounds", "claimable", task, role, position, list(rounds)))
+
+    def audit_of(self, task: int, round: int, position: int) -> tuple[bool, int, int]:
+        """(audited, index of the leaf to post, number of leaves). Reverts before the audit beacon is read."""
+        audited, index, leaves = self._views("Rounds", "auditOf", task, round, position)
+        return bool(audited), int(index), int(leaves)
+
+    def seed(self, task: int, round: int) -> Digest | None:
+        """The round's seed, off chain as soon as its block exists; None before, or if it expired unread."""
+        block = self.block
+        view = self.at(block).round(task, round)
+        if view.seed != ZERO_DIGEST:
+            return view.seed
+        # With the block-hash beacon the target is a block, whose hash everyone knows before a call captures it.
+        if not view.seed_target or view.seed_target >= block.number:
+            return None
+        return self.rpc.block(view.seed_target).hash if self.at(block).beacon_ready(view.seed_target) else None
+
+    def beacon_ready(self, target: int) -> bool:
+        return bool(self._view("BlockhashBeacon", "ready", target))
+
+    # --- court ---
+
+    def docket(self, task: int, round: int, docket: int) -> DocketView:
+        return from_abi(DocketView, self._view("Court", "docket", task, round, docket))
+
+    def dispute(self, task: int, round: int, docket: int, index: int) -> Dispute:
+        return from_abi(Dispute, self._view("Court", "dispute", task, round, docket, index))
+
+    def disputes(self, task: int, round: int, docket: int) -> tuple[Dispute, ...]:
+        """All disputes of a docket, in order."""
+        pinned = self.at(self.block)
+        count = pinned.docket(task, round, docket).disputes
+        return tuple(pinned.dispute(task, round, docket, i) for i in range(count))
+
+    def outcome(self, task: int, round: int) -> tuple[bool, int, int, int]:
+        """(both dockets closed, guilty trainers, cleared trainers, guilty verifiers)."""
+        closed, guilty, cleared, verifiers = self._views("Court", "outcome", task, round)
+        return bool(closed), int(guilty), int(cleared), int(verifiers)
+
+    def bond_for(self, task: int, round: int) -> int:
+        return int(self._view("Court", "bondFor", task, round))
+
+    # --- money ---
+
+    def balance_of(self, token: str, account: bytes) -> int:
+        """Wei in a vault account (`rules.pot_account` and so on)."""
+        return int(self._view("Vault", "balanceOf", token, account))
+
+    def free_of(self, token: str, owner: str) -> int:
+        return int(self._view("Vault", "freeOf", token, owner))
+
+    def liabilities(self, token: str) -> int:
+        return int(self._view("Vault", "liabilities", token))
+
+    def stake_of(self, task: int, role: Role, position: int) -> int:
+        pinned = self.at(self.block)
+        return pinned.balance_of(pinned.params(task).token, rules.stake_account(task, role, position))
+
+    def escrow_of(self, task: int) -> int:
+        pinned = self.at(self.block)
+        return pinned.balance_of(pinned.params(task).token, rules.escrow_account(task))
+
+    def token_balance(self, token: str, owner: str) -> int:
+        """Wei of an ERC-20 token outside the vault."""
+        return int(self._token(token, "balanceOf", owner))
+
+    def allowance(self, token: str, owner: str) -> int:
+        """Wei that the vault may pull from `owner`."""
+        return int(self._token(token, "allowance", owner, self.deployment.vault))
+
+    # --- inside ---
+
+    def at(self, block: Block | int) -> Reads:
+        """The same reads, all about one block."""
+        fixed = self.rpc.block(block) if isinstance(block, int) else block
+        return Reads(self.rpc, self.deployment, lambda: fixed)
+
+    def _views(self, contract: str, name: str, *args: Any) -> tuple[Any, ...]:
+        address = self.deployment.contracts[contract].address
+        function = artifact(contract).functions[name]
+        answer = self.rpc.call(address, function.encode(*map(to_abi, args)), at=self.block)
+        try:
+            return function.decode(answer)
+        except DecodingError:
+            raise DeploymentMissing(f"{contract}.{name} did not answer at {address}: is it of this chain?") from None
+
+    def _view(self, contract: str, name: str, *args: Any) -> Any:
+        return self._views(contract, name, *args)[0]
+
+    def _token(self, token: str, name: str, *args: Any) -> Any:
+        # Any ERC-20 answers these; the test token's ABI describes them.
+        function = artifact(TOKEN).functions[name]
+        return function.decode(self.rpc.call(token, function.encode(*args), at=self.block))[0]
