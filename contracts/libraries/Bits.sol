@@ -44,21 +44,36 @@ library Bits {
         return uint64(x | (x >> 32));
     }
 
-    /// Bit p of a 64-bit set to the low bit of the four-bit field p.
+    /// Bit p of a 64-bit set becomes the low bit of the four-bit field p.
     function toNibbles(uint64 set) internal pure returns (uint256 x) {
         x = set;
-        x = (x | (x << 96)) & 0x00000000ffffffff000000000000000000000000ffffffff;
-        x = (x | (x << 48)) & 0x0000ffff000000000000ffff000000000000ffff000000000000ffff;
-        x = (x | (x << 24)) & 0x00ff000000ff000000ff000000ff000000ff000000ff000000ff000000ff;
-        x = (x | (x << 12)) & 0x0f000f000f000f000f000f000f000f000f000f000f000f000f000f000f000f;
-        x = (x | (x << 6)) & 0x0303030303030303030303030303030303030303030303030303030303030303;
-        x = (x | (x << 3)) & 0x1111111111111111111111111111111111111111111111111111111111111111;
+        x = (x | (x << 96)) & (type(uint256).max / (2 ** 128 - 1) * 0xffffffff);
+        x = (x | (x << 48)) & (type(uint256).max / (2 ** 64 - 1) * 0xffff);
+        x = (x | (x << 24)) & (type(uint256).max / (2 ** 32 - 1) * 0xff);
+        x = (x | (x << 12)) & (type(uint256).max / (2 ** 16 - 1) * 0xf);
+        x = (x | (x << 6)) & (type(uint256).max / (2 ** 8 - 1) * 3);
+        x = (x | (x << 3)) & (type(uint256).max / 15);
+    }
+
+    /// The inverse: bit p is the low bit of the four-bit field p.
+    function fromNibbles(uint256 x) internal pure returns (uint64) {
+        x &= type(uint256).max / 15;
+        x = (x | (x >> 3)) & (type(uint256).max / (2 ** 8 - 1) * 3);
+        x = (x | (x >> 6)) & (type(uint256).max / (2 ** 16 - 1) * 0xf);
+        x = (x | (x >> 12)) & (type(uint256).max / (2 ** 32 - 1) * 0xff);
+        x = (x | (x >> 24)) & (type(uint256).max / (2 ** 64 - 1) * 0xffff);
+        x = (x | (x >> 48)) & (type(uint256).max / (2 ** 128 - 1) * 0xffffffff);
+        return uint64(x | (x >> 96));
     }
 
     /// Bit p set where the four-bit field p is at least `bar` (1 to 15).
-    function nibblesAtLeast(uint256 x, uint256 bar) internal pure returns (uint64 set) {
-        for (uint256 p; p < 64; ++p) {
-            if ((x >> (4 * p)) & 15 >= bar) set |= uint64(1 << p);
+    function nibblesAtLeast(uint256 x, uint256 bar) internal pure returns (uint64) {
+        unchecked {
+            // Added to 16 - bar, exactly the fields that reach the bar carry into bit 4 of their byte.
+            uint256 ones = type(uint256).max / 255;
+            uint256 even = (x & (ones * 15)) + ones * (16 - bar);
+            uint256 odd = ((x >> 4) & (ones * 15)) + ones * (16 - bar);
+            return fromNibbles(((even >> 4) & ones) | (odd & (ones * 16)));
         }
     }
 }

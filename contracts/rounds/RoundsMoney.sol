@@ -45,15 +45,13 @@ abstract contract RoundsMoney is RoundsStore {
         view
         returns (uint256 amount)
     {
-        uint256 seen;
         for (uint256 i; i < rounds.length; ++i) {
             bool repeated;
             for (uint256 j; j < i; ++j) {
                 repeated = repeated || rounds[j] == rounds[i];
             }
-            if (!repeated) seen += _due(task, rounds[i], role, position);
+            if (!repeated) amount += _due(task, rounds[i], role, position);
         }
-        return seen;
     }
 
     /// Performs the transitions that are due; true if there were any.
@@ -83,17 +81,17 @@ abstract contract RoundsMoney is RoundsStore {
         r.phase = phase;
         r.paid = (r.accepted | cleared) & ~guilty & ~convicts;
         r.forfeited = r.verifiers & SLOTS.convicted(task, Role.VERIFIER);
-        uint256 burned = _burnForfeits(task, number, uint256(guilty | (r.accepted & convicts)).count());
+        // Forfeits burn: what is left after them goes back to the escrow, so they must be gone before.
+        _burnForfeits(task, number, uint256(guilty | (r.accepted & convicts)).count());
         uint256 returned = _returnRest(task, number);
         while (_terminal(_rounds[task][settledThrough[task] + 1].phase)) ++settledThrough[task];
         emit PhaseChanged(task, number, phase, r.phaseEnd);
         emit Finalised(task, number, phase, r.paid, returned);
-        burned; // kept apart from `returned`: forfeits never go back to the initiator
     }
 
-    function _burnForfeits(uint256 task, uint32 number, uint256 guilty) private returns (uint256 amount) {
+    function _burnForfeits(uint256 task, uint32 number, uint256 guilty) private {
         Round storage r = _rounds[task][number];
-        amount = guilty * _terms[task].price - COURT.spentOf(task, number);
+        uint256 amount = guilty * _terms[task].price - COURT.spentOf(task, number);
         for (uint256 left = r.forfeited; left != 0; left &= left - 1) {
             amount += _verifierFees(task, number, uint8(left.lowest()));
         }

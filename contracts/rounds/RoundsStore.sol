@@ -54,7 +54,6 @@ abstract contract RoundsStore is IRounds, Wired {
         uint64 passed; // at least one PASS
         uint64 challenged;
         uint64 accepted;
-        uint32 marks; // PASS and CHALLENGE marks of all ballots together: fees owed
         uint8 tips;
         // ---
         uint64 paid;
@@ -76,7 +75,6 @@ abstract contract RoundsStore is IRounds, Wired {
     struct BallotRecord {
         bytes32 word; // ballot hash, and once revealed the evidence root
         uint128 marks;
-        bool revealed;
     }
 
     uint8 internal constant SEED_READ = 1;

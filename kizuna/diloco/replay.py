@@ -75,7 +75,7 @@ def _findings(
 
 
 def relative_difference(end: Boundary, claimed: Boundary, base: Weights) -> float:
-    """The largest L2 difference of weights or a moment, relative to how far it is from its value at the round's start."""
+    """The largest relative L2 difference of weights or a moment; each is measured by how far it moved in the round."""
     zeros = {name: np.zeros_like(value) for name, value in base.items()}
     return max(
         _relative(claimed.weights, end.weights, base),

@@ -26,8 +26,8 @@ class GenesisPlan:
 
     seed: int = 1
     steps: int = 100
-    rows: int = 128
-    learning_rate: float = 2e-3
+    rows: int = 64
+    learning_rate: float = 1.75e-3
     hidden: int = 128
     layers: int = 4
     heads: int = 4

@@ -101,7 +101,9 @@ def adamw(state: Boundary, gradient: Mapping[str, F32], optimiser: AdamW, *, rat
     scale = np.float32(rate / (1.0 - _power(optimiser.beta1, t)))
     correction = np.float32(np.sqrt(1.0 - _power(optimiser.beta2, t)))
     eps, decay = np.float32(optimiser.eps), np.float32(rate * optimiser.weight_decay)
-    weights, first, second = {}, {}, {}
+    weights: dict[str, F32] = {}
+    first: dict[str, F32] = {}
+    second: dict[str, F32] = {}
     for name, g in gradient.items():
         m = state.exp_avg[name] * beta1 + g * (one - beta1)
         v = state.exp_avg_sq[name] * beta2 + g * g * (one - beta2)

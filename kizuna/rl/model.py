@@ -35,12 +35,12 @@ def pick_device() -> torch.device:
 class CausalModel:
     """A Hugging Face causal model, evaluated the same way by trainers and verifiers."""
 
-    def __init__(self, network: nn.Module, config: Mapping[str, Any], device: torch.device | None = None) -> None:
+    def __init__(self, network: Any, config: Mapping[str, Any], device: torch.device | None = None) -> None:
         self.device = device or pick_device()
         self.config = dict(config)
-        self.network: Any = network.to(self.device).eval()
-        self.parameters: dict[str, nn.Parameter] = dict(self.network.named_parameters())
-        self._head: Any = self.network.get_output_embeddings()
+        self.network = network.to(self.device).eval()
+        self.parameters: dict[str, nn.Parameter] = dict(network.named_parameters())
+        self._head = self.network.get_output_embeddings()
         details = self.network.config
         self.context = int(details.max_position_embeddings)
         self.layers = int(details.num_hidden_layers)
@@ -70,7 +70,7 @@ class CausalModel:
         cache: Any = None,
         layer: int | None = None,
     ) -> Tensor:
-        """Hidden states (N, L, d) of token ids (N, L): the last ones, after the final norm, or those leaving block `layer`.
+        """Hidden states (N, L, d) of token ids (N, L): the last ones, after the final norm, or those leaving `layer`.
 
         `layer` counts blocks from 1. `mask` (N, past + L) marks real tokens and `positions` (N, L) must be
         given with left padding, or models with learned positions score shifted rows.

@@ -45,8 +45,10 @@ class MicroBatch:
 class Objective(Protocol):
     """A loss over one micro-batch; the losses of a step's micro-batches add up to the step's."""
 
-    temperature: float
-    """The temperature of the distribution whose log-probabilities the loss is given."""
+    @property
+    def temperature(self) -> float:
+        """The temperature of the distribution whose log-probabilities the loss is given."""
+        ...
 
     def loss(self, logprobs: Tensor, batch: MicroBatch) -> Tensor:
         """A scalar from the log-probabilities (T,) of the batch's completion tokens."""

@@ -64,7 +64,8 @@ def pack(prompt: Sequence[int], completions: Sequence[I32]) -> tuple[Tensor, Ten
     """Token ids (G, L) and, for every completion token, the row and column (T,) of the state that predicts it."""
     width = len(prompt) + max(len(c) for c in completions)
     ids = torch.zeros(len(completions), width, dtype=torch.int64)
-    rows, columns = [], []
+    rows: list[int] = []
+    columns: list[int] = []
     for i, completion in enumerate(completions):
         ids[i, : len(prompt)] = torch.tensor(list(prompt))
         ids[i, len(prompt) : len(prompt) + len(completion)] = torch.from_numpy(completion.astype(np.int64))

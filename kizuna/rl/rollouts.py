@@ -1,4 +1,4 @@
-"""Rollouts of a round: how a trainer makes them, and the bytes in which they travel (docs/protocol.md, sections 5 and 6)."""
+"""Rollouts of a round: how a trainer makes them, and the bytes in which they travel (docs/protocol.md, 5 and 6)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def true_reward(config: RoundConfig, group: int, tokens: I32, *, tokenizer: Toke
 def generate(
     model: CausalModel, config: RoundConfig, segment: int, *, tokenizer: Tokenizer, environment: Environment
 ) -> list[Group]:
-    """All groups that a segment consumes, sampled with the weights the model holds (boundary `config.policy(segment)`)."""
+    """All groups that a segment consumes. The model must hold the weights of boundary `config.policy(segment)`."""
     first = segment * config.groups_per_segment
     indices = range(first, first + config.groups_per_segment)
     requests = [
@@ -149,7 +149,7 @@ def decode_rollouts(data: bytes, receipts: Sequence[Receipt], config: RoundConfi
     }
     parts = tensors.load(data, max_bytes=limit, expect=expect)
     tokens, logprobs = parts["tokens"], parts["logprobs"]
-    if total and not (0 <= int(tokens.min()) and int(tokens.max()) < vocab and np.isfinite(logprobs).all()):
+    if total and not (int(tokens.min()) >= 0 and int(tokens.max()) < vocab and np.isfinite(logprobs).all()):
         raise ContentMalformed("rollouts: a token is outside the vocabulary or a log-probability is not finite")
     return _cut(tokens, logprobs, parts["proofs"].tobytes(), receipts, config)
 

@@ -61,7 +61,7 @@ def token_logprobs(model: CausalModel, hidden: Tensor, tokens: Tensor, *, temper
 def score_gaps(
     model: CausalModel, hidden: Tensor, tokens: Tensor, *, temperature: float, noise: SeededNoise
 ) -> tuple[F32, npt.NDArray[np.float64]]:
-    """Log-probabilities (N,) and, in fp64, how far each token's score is below the best one (N,): 0 for the sampled token.
+    """Log-probabilities (N,) and how far below the best score each token's is (N,) fp64: 0 for the sampled token.
 
     A score is logits / temperature + Gumbel noise; with temperature 0 it is the logit.
     """
