@@ -6,13 +6,14 @@ import {Bits} from "./libraries/Bits.sol";
 import {Payout} from "./libraries/Payout.sol";
 import {Phase, Role, RoundView} from "./libraries/Types.sol";
 import {RoundsBallots} from "./rounds/RoundsBallots.sol";
+import {RoundsFront} from "./rounds/RoundsFront.sol";
 import {Wired} from "./Wired.sol";
 
-/// @inheritdoc IRounds
+/// @title Rounds: see IRounds.
 contract Rounds is RoundsBallots {
     using Bits for uint256;
 
-    constructor(address[5] memory core) Wired(core, 3) {}
+    constructor(address[5] memory core) Wired(core, 3, address(this)) RoundsFront(core) {}
 
     /// @inheritdoc IRounds
     function advance(uint256 task, uint32 round_) external {
@@ -92,6 +93,11 @@ contract Rounds is RoundsBallots {
     /// @inheritdoc IRounds
     function nextRound(uint256 task) external view returns (uint32) {
         return _opened[task] + 1;
+    }
+
+    /// @inheritdoc IRounds
+    function settledThrough(uint256 task) external view returns (uint32) {
+        return _settledThrough[task];
     }
 
     /// @inheritdoc IRounds

@@ -8,7 +8,7 @@ import {Payout} from "./libraries/Payout.sol";
 import {Money, Role, Slot, TaskParams, TaskState} from "./libraries/Types.sol";
 import {Wired} from "./Wired.sol";
 
-/// @inheritdoc ISlots
+/// @title Slots: see ISlots.
 contract Slots is ISlots, Wired {
     using Bits for uint256;
 
@@ -33,7 +33,7 @@ contract Slots is ISlots, Wired {
     mapping(uint256 task => Roster) private _rosters;
     mapping(uint256 task => mapping(Role => mapping(uint8 position => Slot))) private _slots;
 
-    constructor(address[5] memory core) Wired(core, 2) {}
+    constructor(address[5] memory core) Wired(core, 2, address(this)) {}
 
     modifier onlyCore() {
         require(_isCore(msg.sender), Slots_NotCore(msg.sender));
@@ -54,13 +54,12 @@ contract Slots is ISlots, Wired {
     ) external returns (uint8 position) {
         TaskParams memory p = TASKS.params(task);
         _checkJoin(task, role, quota, operator, secretTip, numericsId, p);
-        require(bytes(endpoint).length <= (role == Role.TRAINER ? MAX_URL : 0), Slots_BadEndpoint(bytes(endpoint).length));
-        uint32 from = ROUNDS.nextRound(task);
+        _checkUrl(endpoint, role == Role.TRAINER ? MAX_URL : 0);
         position = _seat(task, role, operator, p.shardSlots);
         _slots[task][role][position] = Slot({
             owner: msg.sender,
             operator: operator,
-            activeFrom: from,
+            activeFrom: ROUNDS.nextRound(task),
             activeTo: type(uint32).max,
             quota: quota,
             strikes: 0,
@@ -70,15 +69,13 @@ contract Slots is ISlots, Wired {
             secretsOpened: 0,
             numericsId: numericsId
         });
-        emit Joined(task, role, position, msg.sender, operator, quota, from);
         if (bytes(endpoint).length > 0) emit Endpoint(task, role, position, endpoint);
-        uint256 stake = quota * uint256(role == Role.TRAINER ? p.money.trainerStake : p.money.verifierStake);
-        VAULT.move(p.token, Accounts.free(msg.sender), Accounts.stake(task, role, position), stake);
+        _bond(task, role, position, p);
     }
 
     /// @inheritdoc ISlots
     function announce(uint256 task, string calldata url) external {
-        require(bytes(url).length <= MAX_URL, Slots_BadEndpoint(bytes(url).length));
+        _checkUrl(url, MAX_URL);
         uint64 owned = _owned[task][msg.sender];
         uint256 place = _places[task][msg.sender];
         if (place != 0 && place <= 256) owned |= uint64(1 << (place - 1));
@@ -272,6 +269,18 @@ contract Slots is ISlots, Wired {
             r.verifiers |= 1 << position;
         }
         _places[task][operator] = (uint256(role) << 8) + position + 1;
+    }
+
+    /// Takes the stake of a slot just registered.
+    function _bond(uint256 task, Role role, uint8 position, TaskParams memory p) private {
+        Slot storage s = _slots[task][role][position];
+        emit Joined(task, role, position, s.owner, s.operator, s.quota, s.activeFrom);
+        uint256 stake = s.quota * uint256(role == Role.TRAINER ? p.money.trainerStake : p.money.verifierStake);
+        VAULT.move(p.token, Accounts.free(s.owner), Accounts.stake(task, role, position), stake);
+    }
+
+    function _checkUrl(string calldata url, uint256 limit) private pure {
+        require(bytes(url).length <= limit, Slots_BadEndpoint(bytes(url).length));
     }
 
     function _leave(uint256 task, Role role, uint8 position) private returns (uint32 activeTo) {

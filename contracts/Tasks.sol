@@ -7,7 +7,7 @@ import {TaskRules} from "./libraries/TaskRules.sol";
 import {Money, Role, TaskParams, TaskState, Windows} from "./libraries/Types.sol";
 import {Wired} from "./Wired.sol";
 
-/// @inheritdoc ITasks
+/// @title Tasks: see ITasks.
 contract Tasks is ITasks, Wired {
     uint256 private constant GRACE = 250; // blocks after startBlock until a task that nobody joins can be ended
 
@@ -20,7 +20,7 @@ contract Tasks is ITasks, Wired {
 
     mapping(uint256 task => TaskParams) private _params;
 
-    constructor(address[5] memory core) Wired(core, 1) {}
+    constructor(address[5] memory core) Wired(core, 1, address(this)) {}
 
     modifier known(uint256 task) {
         require(stateOf[task] != TaskState.NONE, Tasks_UnknownTask(task));

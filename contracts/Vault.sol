@@ -9,7 +9,7 @@ import {IVault} from "./interfaces/IVault.sol";
 import {Accounts} from "./libraries/Accounts.sol";
 import {Wired} from "./Wired.sol";
 
-/// @inheritdoc IVault
+/// @title Vault: see IVault.
 contract Vault is IVault, Wired, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
@@ -21,7 +21,7 @@ contract Vault is IVault, Wired, ReentrancyGuardTransient {
     /// @inheritdoc IVault
     mapping(address token => uint256) public liabilities;
 
-    constructor(address[5] memory core) Wired(core, 0) {}
+    constructor(address[5] memory core) Wired(core, 0, address(this)) {}
 
     modifier onlyCore() {
         require(_isCore(msg.sender), Vault_NotCore(msg.sender));

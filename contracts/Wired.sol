@@ -18,8 +18,9 @@ abstract contract Wired {
 
     error Wired_WrongAddress(address expected, address actual);
 
-    constructor(address[5] memory core, uint256 own) {
-        require(core[own] == address(this), Wired_WrongAddress(core[own], address(this)));
+    /// @param self address of the core contract that this code is, or belongs to.
+    constructor(address[5] memory core, uint256 own, address self) {
+        require(core[own] == self, Wired_WrongAddress(core[own], self));
         VAULT = IVault(core[0]);
         TASKS = ITasks(core[1]);
         SLOTS = ISlots(core[2]);

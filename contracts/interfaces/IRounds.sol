@@ -3,10 +3,8 @@ pragma solidity 0.8.37;
 
 import {Ballot, Phase, Role, RoundView} from "../libraries/Types.sol";
 
-/// @title Rounds: commit, attest, seal, vote, reveal, settle; the version records.
-/// @notice Every call first performs the transitions that are due. Windows follow from block numbers alone, so it does not
-/// matter who calls or when.
-interface IRounds {
+/// @title Events and errors of Rounds, shared by its two halves.
+interface IRoundsEvents {
     event RoundOpened(uint256 indexed task, uint32 indexed round, uint64 trainers, uint256 verifiers, uint64 seedTarget);
     event PhaseChanged(uint256 indexed task, uint32 indexed round, Phase phase, uint64 phaseEnd);
     event BeaconRead(uint256 indexed task, uint32 indexed round, uint8 indexed which, bytes32 value); // 0 seed, 1 seal, 2 audit
@@ -35,7 +33,12 @@ interface IRounds {
     error Rounds_NotAudited(uint256 task, uint32 round, uint8 position);
     error Rounds_BadEvidence(string reason);
     error Rounds_NotCore(address caller);
+}
 
+/// @title Rounds: commit, attest, seal, vote, reveal, settle; the version records.
+/// @notice Every call first performs the transitions that are due. Windows follow from block numbers alone, so it does not
+/// matter who calls or when.
+interface IRounds is IRoundsEvents {
     /// @notice Performs what is due: opens `round` if it is the next, or moves it on. Pays the tip if anything changed,
     /// else reverts with `Rounds_NothingDue`.
     function advance(uint256 task, uint32 round) external;

@@ -7,10 +7,10 @@ import {Draw} from "../libraries/Draw.sol";
 import {IndexTree} from "../libraries/IndexTree.sol";
 import {Payout} from "../libraries/Payout.sol";
 import {Ballot, Challenge, Check, Phase, Role} from "../libraries/Types.sol";
-import {RoundsFlow} from "./RoundsFlow.sol";
+import {RoundsMoney} from "./RoundsMoney.sol";
 
 /// @title Ballots: what a checker may say, the evidence behind it, and the versions it reports.
-abstract contract RoundsBallots is RoundsFlow {
+abstract contract RoundsBallots is RoundsMoney {
     using Bits for uint256;
 
     uint256 private constant MAX_LEAF = 1024; // bytes
@@ -44,13 +44,9 @@ abstract contract RoundsBallots is RoundsFlow {
         require(open, Rounds_WrongPhase(task, round_, r.phase));
         (Role role, uint8 position) = SLOTS.slotOf(task, msg.sender);
         require(role == Role.VERIFIER, Rounds_NotMember(task, round_, msg.sender));
-        (bool audited, uint256 index, uint256 leaves) = _auditOf(task, round_, position);
-        require(audited, Rounds_NotAudited(task, round_, position));
         require(!r.posted.has(position), Rounds_AlreadyDone(task, round_, position));
-        _checkLeaf(task, round_, position, index, leaf);
-        bytes32 root = _ballots[task][round_][position].word;
-        require(IndexTree.verify(root, leaf, index, leaves, proof), Rounds_BadEvidence("proof"));
         r.posted |= 1 << position;
+        uint256 index = _checkEvidence(task, round_, position, leaf, proof);
         emit EvidencePosted(task, round_, position, index, leaf);
         COURT.fileAudit(task, round_, position, uint32(index), keccak256(leaf));
     }
@@ -181,6 +177,22 @@ abstract contract RoundsBallots is RoundsFlow {
         if (reports < Payout.quorum(seats)) return;
         r.version = version;
         emit VersionRecorded(task, number, version);
+    }
+
+    /// The index of the leaf that the audit beacon asked this seat for, after a look at leaf and proof.
+    function _checkEvidence(
+        uint256 task,
+        uint32 number,
+        uint8 position,
+        bytes calldata leaf,
+        bytes32[] calldata proof
+    ) private view returns (uint256) {
+        (bool audited, uint256 index, uint256 leaves) = _auditOf(task, number, position);
+        require(audited, Rounds_NotAudited(task, number, position));
+        _checkLeaf(task, number, position, index, leaf);
+        bytes32 root = _ballots[task][number][position].word;
+        require(IndexTree.verify(root, leaf, index, leaves, proof), Rounds_BadEvidence("proof"));
+        return index;
     }
 
     /// The fixed fields of an evidence leaf; which item a draw gave, and the evidence itself, are for the jury.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRounds} from "../interfaces/IRounds.sol";
-import {Phase, TaskParams, Windows} from "../libraries/Types.sol";
+import {IRoundsEvents} from "../interfaces/IRounds.sol";
+import {Phase, Windows} from "../libraries/Types.sol";
 import {Wired} from "../Wired.sol";
 
 /// @title What Rounds remembers. Fields are ordered so that a commit or an attestation touches few words.
-abstract contract RoundsStore is IRounds, Wired {
+abstract contract RoundsStore is IRoundsEvents, Wired {
     /// What a round needs of its task, copied when round 1 opens.
     struct Terms {
         address beacon;
@@ -84,8 +84,8 @@ abstract contract RoundsStore is IRounds, Wired {
     uint8 internal constant NO_QUORUM = 16;
     uint8 internal constant AUDITS_FILED = 32;
 
-    /// @inheritdoc IRounds
-    mapping(uint256 task => uint32) public settledThrough;
+    /// Every round up to this one is FINAL or VOID.
+    mapping(uint256 task => uint32) internal _settledThrough;
 
     mapping(uint256 task => uint32) internal _opened;
     mapping(uint256 task => Terms) internal _terms;
@@ -97,29 +97,6 @@ abstract contract RoundsStore is IRounds, Wired {
     mapping(uint256 task => mapping(uint32 round => mapping(uint8 position => BallotRecord))) internal _ballots;
     mapping(uint256 task => mapping(uint32 round => mapping(bytes32 version => uint256))) internal _reports;
     mapping(uint256 task => uint256) internal _headReported;
-
-    function _copyTerms(uint256 task) internal {
-        TaskParams memory p = TASKS.params(task);
-        _terms[task] = Terms({
-            beacon: p.beacon,
-            committee: p.committee,
-            segments: p.segments,
-            segmentsPerChecker: p.segmentsPerChecker,
-            rolloutsPerChecker: p.rolloutsPerChecker,
-            groupsPerSegment: p.groupsPerSegment,
-            token: p.token,
-            auditRate: p.auditRate,
-            rounds: p.rounds,
-            windows: p.windows,
-            price: p.money.price,
-            checkFee: p.money.checkFee,
-            attestFee: p.money.attestFee,
-            tip: p.money.tip,
-            missedDuty: p.money.missedDuty,
-            unrevealed: p.money.unrevealed,
-            withheld: p.money.withheld
-        });
-    }
 
     function _is(Round storage r, uint8 flag) internal view returns (bool) {
         return r.flags & flag != 0;

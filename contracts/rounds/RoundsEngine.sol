@@ -7,35 +7,21 @@ import {Bits} from "../libraries/Bits.sol";
 import {Draw} from "../libraries/Draw.sol";
 import {Payout} from "../libraries/Payout.sol";
 import {Phase, Role, TaskParams, TaskState} from "../libraries/Types.sol";
-import {RoundsMoney} from "./RoundsMoney.sol";
-import {RoundsStore} from "./RoundsStore.sol";
+import {Wired} from "../Wired.sol";
+import {RoundsRules} from "./RoundsRules.sol";
 
 /// @title The phases of a round. Every deadline counts from the last block of the phase before, never from the call.
-abstract contract RoundsFlow is RoundsMoney {
+/// @notice The second half of Rounds, which runs it by delegatecall on its own storage: together they would exceed the
+/// size limit of a contract (EIP-170). Called directly it moves nothing, since no core contract knows its address.
+contract RoundsEngine is RoundsRules {
     using Bits for uint256;
+
+    /// @dev Made by the constructor of Rounds, so the address that must match is the maker's.
+    constructor(address[5] memory core) Wired(core, 3, msg.sender) {}
 
     // --- opening ---
 
-    /// Why the next round cannot open now; empty if it can.
-    function _obstacle(uint256 task) internal view returns (string memory) {
-        TaskParams memory p = TASKS.params(task);
-        uint32 number = _opened[task] + 1;
-        (uint64 trainerSet, uint256 verifierSet) = SLOTS.ready(task);
-        uint256 trainers = uint256(trainerSet).count();
-        uint256 verifiers = verifierSet.count();
-        if (number > p.rounds) return "no rounds left";
-        if (number > 1 && _rounds[task][number - 1].phase < Phase.CHALLENGE) return "the round before is not soft";
-        if (number == 1 && block.number < p.startBlock) {
-            if (trainers < p.trainerSlots || verifiers < p.verifierSeats) return "slots are not full";
-        }
-        if (trainers == 0) return "no trainer";
-        if (verifiers < p.minVerifierSeats) return "too few verifier seats";
-        uint256 reserve = Payout.reserve(p.money, trainers, verifiers, p.committee);
-        if (VAULT.balanceOf(p.token, Accounts.escrow(task)) < reserve) return "escrow below the reserve";
-        return "";
-    }
-
-    function _open(uint256 task, uint32 number) internal {
+    function open(uint256 task, uint32 number) external {
         if (number > 1) _sync(task, number - 1);
         TaskState state = TASKS.stateOf(task);
         bool listed = state == TaskState.LISTED || state == TaskState.RUNNING;
@@ -65,9 +51,38 @@ abstract contract RoundsFlow is RoundsMoney {
         VAULT.move(t.token, Accounts.escrow(task), Accounts.pot(task, number), reserve);
     }
 
+    function _copyTerms(uint256 task) internal {
+        TaskParams memory p = TASKS.params(task);
+        _terms[task] = Terms({
+            beacon: p.beacon,
+            committee: p.committee,
+            segments: p.segments,
+            segmentsPerChecker: p.segmentsPerChecker,
+            rolloutsPerChecker: p.rolloutsPerChecker,
+            groupsPerSegment: p.groupsPerSegment,
+            token: p.token,
+            auditRate: p.auditRate,
+            rounds: p.rounds,
+            windows: p.windows,
+            price: p.money.price,
+            checkFee: p.money.checkFee,
+            attestFee: p.money.attestFee,
+            tip: p.money.tip,
+            missedDuty: p.money.missedDuty,
+            unrevealed: p.money.unrevealed,
+            withheld: p.money.withheld
+        });
+    }
+
     // --- transitions ---
 
-    function _sync(uint256 task, uint32 number) internal override returns (bool changed) {
+    /// Performs the transitions that are due; true if there were any.
+    function sync(uint256 task, uint32 number) external returns (bool changed) {
+        return _sync(task, number);
+    }
+
+
+    function _sync(uint256 task, uint32 number) private returns (bool changed) {
         while (_step(task, number)) changed = true;
     }
 
@@ -260,19 +275,49 @@ abstract contract RoundsFlow is RoundsMoney {
         return Draw.sampleSet(Draw.committee(task, number, beacon, kind), set, set.count(), _terms[task].committee);
     }
 
-    function _auditOf(uint256 task, uint32 number, uint8 position)
-        internal
-        view
-        returns (bool audited, uint256 index, uint256 leaves)
-    {
+    // --- settlement ---
+
+    function _fineAll(uint256 task, uint32 number, Role role, uint256 set, uint256 amount, string memory duty) private {
+        for (; set != 0; set &= set - 1) {
+            SLOTS.fine(task, role, uint8(set.lowest()), number, amount, duty);
+        }
+    }
+
+    /// Ends a round for good: fixes who is paid, burns what is forfeited and returns what nobody can claim.
+    function _settle(uint256 task, uint32 number, Phase phase) private {
+        Round storage r = _rounds[task][number];
+        (, uint64 guilty, uint64 cleared,) = COURT.outcome(task, number);
+        uint64 convicts = uint64(SLOTS.convicted(task, Role.TRAINER));
+        r.phase = phase;
+        r.paid = (r.accepted | cleared) & ~guilty & ~convicts;
+        r.forfeited = r.verifiers & SLOTS.convicted(task, Role.VERIFIER);
+        // Forfeits burn: what is left after them goes back to the escrow, so they must be gone before.
+        _burnForfeits(task, number, uint256(guilty | (r.accepted & convicts)).count());
+        uint256 returned = _returnRest(task, number);
+        while (_terminal(_rounds[task][_settledThrough[task] + 1].phase)) ++_settledThrough[task];
+        emit PhaseChanged(task, number, phase, r.phaseEnd);
+        emit Finalised(task, number, phase, r.paid, returned);
+    }
+
+    function _burnForfeits(uint256 task, uint32 number, uint256 guilty) private {
+        Round storage r = _rounds[task][number];
+        uint256 amount = guilty * _terms[task].price - COURT.spentOf(task, number);
+        for (uint256 left = r.forfeited; left != 0; left &= left - 1) {
+            amount += _verifierFees(task, number, uint8(left.lowest()));
+        }
+        VAULT.burn(_terms[task].token, Accounts.pot(task, number), amount);
+    }
+
+    function _returnRest(uint256 task, uint32 number) private returns (uint256 rest) {
         Round storage r = _rounds[task][number];
         Terms storage t = _terms[task];
-        if (!r.revealed.has(position)) return (false, 0, 0);
-        uint256 passes = uint256(Bits.everySecond(_ballots[task][number][position].marks)).count();
-        leaves = passes * (uint256(t.segmentsPerChecker) + t.rolloutsPerChecker);
-        if (leaves == 0) return (false, 0, 0);
-        Draw.Source memory source = Draw.seated(task, number, r.audit, 0, position, 0, Draw.AUDIT);
-        audited = uint32(Draw.word(source, 0)) < t.auditRate;
-        if (audited) index = Draw.below(Draw.seated(task, number, r.audit, 0, position, 0, Draw.SAMPLE), leaves);
+        bytes32 pot = Accounts.pot(task, number);
+        uint256 owed = uint256(r.paid).count() * t.price;
+        uint256 seats = (r.attesters | r.revealed) & ~r.forfeited;
+        for (; seats != 0; seats &= seats - 1) {
+            owed += _verifierFees(task, number, uint8(seats.lowest()));
+        }
+        rest = VAULT.balanceOf(t.token, pot) - owed;
+        VAULT.move(t.token, pot, Accounts.escrow(task), rest);
     }
 }

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IRounds} from "../interfaces/IRounds.sol";
+import {RoundsEngine} from "./RoundsEngine.sol";
+import {RoundsRules} from "./RoundsRules.sol";
+
+/// @title The half of Rounds that people call; transitions run in the engine, on this contract's storage.
+abstract contract RoundsFront is IRounds, RoundsRules {
+    RoundsEngine public immutable ENGINE;
+
+    constructor(address[5] memory core) {
+        ENGINE = new RoundsEngine(core);
+    }
+
+    /// Performs the transitions that are due; true if there were any.
+    function _sync(uint256 task, uint32 number) internal returns (bool changed) {
+        return abi.decode(_run(abi.encodeCall(RoundsEngine.sync, (task, number))), (bool));
+    }
+
+    function _open(uint256 task, uint32 number) internal {
+        _run(abi.encodeCall(RoundsEngine.open, (task, number)));
+    }
+
+    /// Runs the engine on this storage; what it reverts with, this reverts with.
+    function _run(bytes memory call) private returns (bytes memory) {
+        (bool fine, bytes memory answer) = address(ENGINE).delegatecall(call);
+        if (!fine) {
+            assembly ("memory-safe") {
+                revert(add(answer, 32), mload(answer))
+            }
+        }
+        return answer;
+    }
+}
