@@ -24,6 +24,7 @@ TOKEN = 10**18
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+MirrorUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]{1,200}/?$")]
 Prices = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
@@ -193,6 +194,7 @@ class TaskSpec(_Section):
     environment: Environment
     inner: Inner = Inner()
     aggregation: Literal["mean"] = "mean"
+    mirrors: Annotated[tuple[MirrorUrl, ...], Field(max_length=16)] = ()
     verification: Verification = Verification()
     seats: Seats = Seats()
     windows: Windows = Windows()
@@ -259,6 +261,8 @@ def _validate(data: dict[Any, Any]) -> TaskSpec:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return str(value) if isinstance(value, Decimal) else value
