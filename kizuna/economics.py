@@ -80,7 +80,7 @@ def _trainer_attack(spec: TaskSpec, name: str, *, bad: int) -> Attack:
 
 
 def _withholding(spec: TaskSpec) -> Attack:
-    """Serves attesters, then refuses the drawn boundaries: jurors look at the mirrors, so one honest checker is enough."""
+    """Serves attesters, then refuses drawn boundaries: jurors look at the mirrors, one honest checker is enough."""
     m, a = spec.money, spec.assumptions
     honest = _honest(spec, spec.seats.verifiers)
     dishonest = spec.seats.verifiers - honest
