@@ -1,4 +1,4 @@
-"""Publishes a task: checks that cheating loses money in it, makes the genesis, escrows the budget, stores the content."""
+"""Publishes a task: refuses one in which cheating pays, makes the genesis, escrows the budget, stores the content."""
 
 from __future__ import annotations
 
