@@ -56,7 +56,7 @@ class TorchLearner:
         self, state: Boundary, batches: Sequence[MicroBatch], *, rate: float, t: int, observe: Observer | None = None
     ) -> Boundary:
         """See `Learner.step`. A non-finite gradient leaves the state as it is: one bad step must not end a round."""
-        total = {name: np.zeros_like(value) for name, value in state.weights.items()}
+        total: Gradients = {name: np.zeros_like(value) for name, value in state.weights.items()}
         with deterministic():
             self.model.load(state.weights)
             for b, batch in enumerate(batches):
@@ -109,7 +109,7 @@ def adamw(state: Boundary, gradient: Mapping[str, F32], optimiser: AdamW, *, rat
         v = state.exp_avg_sq[name] * beta2 + g * g * (one - beta2)
         w = state.weights[name]
         denominator = np.sqrt(v) / correction + eps
-        weights[name] = w - w * decay - scale * (m / denominator)
+        weights[name] = (w - w * decay - scale * (m / denominator)).astype(np.float32, copy=False)
         first[name], second[name] = m, v
     return Boundary(weights, first, second)
 

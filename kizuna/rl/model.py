@@ -164,7 +164,7 @@ def model_files(config: Mapping[str, Any], weights: Weights, tokenizer: Mapping[
     }
 
 
-def initial_weights(shapes: Mapping[str, tuple[int, ...]], *, seed: int, spread: float = 0.05) -> dict[str, F32]:
+def initial_weights(shapes: Mapping[str, tuple[int, ...]], *, seed: int, spread: float = 0.02) -> dict[str, F32]:
     """Deterministic initial weights without torch's generator, whose stream differs between kernels.
 
     Matrices are normal with standard deviation `spread`, biases zero, norms one. Each tensor has its own
