@@ -49,7 +49,7 @@ def publish(
     if not spec.mirrors:
         raise TaskInvalid("mirrors", "name at least one, in the file or with --mirror: someone has to hold the content")
     account = keys.load(key, passphrase_file=passphrase_file)
-    chain = Kizuna.connect(rpc, account=account, deployments=deployments, state=state / "journal.sqlite")
+    chain = Kizuna.connect(rpc, account=account, deployments=deployments, state=state)
     blocks = FlatFs(state / "blocks")
     try:
         task = create(spec, chain, blocks, console, token=token)
@@ -57,7 +57,7 @@ def publish(
             params = chain.params(task)
             wanted = [Wanted(Cid(params.spec, DAG_CBOR)), Wanted(genesis_cid(params))]
             for url in spec.mirrors:
-                request_pull(url, account, cids=wanted, source=gateway.url, label=f"task-{task}")
+                request_pull(url, account, cids=wanted, source=gateway.url, label=f"task/{task}")
                 console.print(f"content is held by {url}")
         console.print(f"task {task} is published")
     finally:

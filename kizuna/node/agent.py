@@ -1,0 +1,268 @@
+"""The shell that trainers and verifiers run in: what they open, how they wait, and the duties that both share."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import gmtime, strftime
+from types import FrameType, TracebackType
+from typing import Protocol
+
+import typer
+from eth_account.signers.local import LocalAccount
+
+from kizuna.chain import Kizuna, keys
+from kizuna.chain.client import Pinned
+from kizuna.chain.deployment import FOLDER
+from kizuna.chain.structs import TaskParams, TaskState
+from kizuna.errors import ChainError, ConfigError, KizunaError, NumericsMismatch, StoreError, Unfunded
+from kizuna.hashing import tagged
+from kizuna.node.task_context import MAX_GENESIS, TaskContext, load_context
+from kizuna.node.versions import Versions
+from kizuna.store import Fetcher, FlatFs, Patience
+from kizuna.types import Digest, DocketPhase, Role
+
+POLL_S = 0.2
+TURN_BLOCKS = 2
+"""Blocks that each agent waits for the one before it in turn to advance a round."""
+
+PATIENCE = Patience(connect_s=2.0, total_s=20.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What an operator says on the command line."""
+
+    task: int
+    rpc: str = "http://127.0.0.1:8545"
+    key: str | None = None
+    passphrase_file: Path | None = None
+    state: Path = Path("state")
+    mirrors: tuple[str, ...] = ()
+    deployments: Path = FOLDER
+
+
+class Agent(Protocol):
+    """One role's work. `step` does what can be done at a block and says whether the agent's task is over."""
+
+    def step(self, chain: Pinned) -> bool: ...
+
+
+@dataclass(slots=True)
+class Node:
+    """An operator's open resources in one task. Use as a context manager."""
+
+    options: Options
+    role: Role
+    account: LocalAccount
+    chain: Kizuna = field(init=False)
+    blocks: FlatFs = field(init=False)
+    fetcher: Fetcher = field(init=False)
+    context: TaskContext = field(init=False)
+    versions: Versions = field(init=False)
+    stop: threading.Event = field(default_factory=threading.Event)
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _turns: dict[str, int] = field(default_factory=dict)
+
+    def __enter__(self) -> Node:
+        o = self.options
+        try:
+            self.chain = Kizuna.connect(o.rpc, account=self.account, deployments=o.deployments, state=o.state)
+            self._stack.callback(self.chain.close)
+            self.blocks = FlatFs(o.state / "blocks")
+            self._stack.callback(self.blocks.close)
+            self.fetcher = Fetcher(self.blocks, o.mirrors, MAX_GENESIS, patience=PATIENCE)
+            self.context = load_context(self.chain, o.task, self.blocks, self.fetcher)
+            mirrors = tuple(dict.fromkeys((*o.mirrors, *self.context.spec.mirrors)))
+            self.fetcher = Fetcher(self.blocks, mirrors, MAX_GENESIS, patience=PATIENCE)
+            self.versions = Versions(self.context, self.blocks, self.fetcher)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def task(self) -> int:
+        return self.options.task
+
+    @property
+    def params(self) -> TaskParams:
+        return self.context.params
+
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.options.mirrors, *self.context.spec.mirrors)))
+
+    def secret(self, name: str, *numbers: int) -> Digest:
+        """32 bytes that only this key's holder can compute, the same after every restart."""
+        where = self.chain.deployment
+        scope = (where.chain_id, int(where.rounds, 16), self.task, *numbers)
+        return Digest(tagged(f"kizuna.{name}.v1", tagged("kizuna.key.v1", bytes(self.account.key)), *scope))
+
+    def fetcher_with(self, *endpoints: str) -> Fetcher:
+        """A fetcher that also asks these endpoints."""
+        return Fetcher(self.blocks, (*self.mirrors, *endpoints), MAX_GENESIS, patience=PATIENCE)
+
+    def say(self, text: str, *, round: int | None = None) -> None:
+        """One line of log."""
+        where = "" if round is None else f"round {round}: "
+        print(f"{strftime('%H:%M:%S', gmtime())} {where}{text}", flush=True)
+
+    # --- duties of both roles ---
+
+    def position(self, chain: Pinned) -> int | None:
+        """This operator's position, None if it has no slot."""
+        from kizuna.chain.errors import Slots_NoSlot
+
+        try:
+            role, position = chain.slot_of(self.task, self.account.address)
+        except Slots_NoSlot:
+            return None
+        if role is not self.role:
+            raise ConfigError(f"{self.account.address} is already a {role.name.lower()} of task {self.task}")
+        return position
+
+    def join(self, *, secret_tip: bytes, endpoint: str = "", extra_wei: int = 0) -> int:
+        """Deposits what is missing for the stake (and `extra_wei`) and takes a slot. Raises Unfunded."""
+        money, token = self.params.money, self.params.token
+        stake = money.trainer_stake if self.role is Role.TRAINER else money.verifier_stake
+        missing = stake + extra_wei - self.chain.free_of(token, self.account.address)
+        held = self.chain.token_balance(token, self.account.address)
+        if missing > held:
+            raise Unfunded(
+                f"{self.account.address} needs {missing} wei of token {token} for its stake, it holds {held}: send it some"
+            )
+        if missing > 0:
+            self.chain.deposit(token, missing, intent=f"stake/{self.task}")
+        return self.chain.join(
+            self.task, self.role, secret_tip=secret_tip, numerics_id=self.params.numerics_id, endpoint=endpoint
+        )
+
+    def advance(self, chain: Pinned, position: int) -> None:
+        """Moves rounds and dockets on when that is due and it is this agent's turn."""
+        opened = chain.next_round(self.task) - 1
+        if opened < self.params.rounds:
+            self._in_turn(chain, position, opened + 1, "Rounds", "advance", opened + 1)
+        for round in range(max(1, chain.settled_through(self.task) + 1), opened + 1):
+            self._in_turn(chain, position, round, "Rounds", "advance", round)
+            for docket in (1, 2):
+                if chain.docket(self.task, round, docket).phase in (DocketPhase.JCOMMIT, DocketPhase.JREVEAL):
+                    self._in_turn(chain, position, round, "Court", "advanceDocket", round, docket)
+
+    def _in_turn(self, chain: Pinned, position: int, round: int, contract: str, name: str, *args: int) -> None:
+        key = f"{name}/{'/'.join(map(str, args))}"
+        if not self._is_due(chain, contract, name, *args):
+            self._turns.pop(key, None)
+            return
+        since = self._turns.setdefault(key, chain.block.number)
+        verifiers = max(1, chain.slot_count(self.task, Role.VERIFIER))
+        rank = (position - round) % verifiers if self.role is Role.VERIFIER else verifiers + position
+        if chain.block.number < since + TURN_BLOCKS * rank:
+            return
+        self._turns.pop(key)
+        try:
+            if contract == "Rounds":
+                self.chain.advance(self.task, *args)
+            else:
+                self.chain.advance_docket(self.task, args[0], args[1])
+        except ChainError as error:  # somebody was faster, and that is all right
+            self.say(f"not advanced: {error}", round=round)
+
+    def _is_due(self, chain: Pinned, contract: str, name: str, *args: int) -> bool:
+        from kizuna.chain.abi import artifact
+        from kizuna.errors import Reverted
+
+        data = artifact(contract).functions[name].encode(self.task, *args)
+        to = chain.deployment.contracts[contract].address
+        try:
+            chain.rpc.call(to, data, at=chain.block, sender=self.account.address)
+        except Reverted:
+            return False
+        return True
+
+    def collect(self, chain: Pinned, position: int, paid_through: int) -> int:
+        """Claims what settled rounds owe; the last round that is claimed now."""
+        settled = chain.settled_through(self.task)
+        rounds = list(range(paid_through + 1, settled + 1))
+        if rounds and chain.claimable(self.task, self.role, position, rounds):
+            self.chain.claim(
+                self.task, self.role, position, rounds, intent=f"claim/{self.task}/{self.role:d}/{settled}"
+            )
+        return settled
+
+    def leave(self, chain: Pinned, position: int) -> bool:
+        """Once the task is over: takes the stake back. True when there is nothing left to do."""
+        if chain.state_of(self.task) not in (TaskState.FINISHED, TaskState.CANCELLED):
+            return False
+        if chain.stake_of(self.task, self.role, position):
+            self.chain.withdraw_stake(self.task, self.role, position)
+        return True
+
+
+def run(role: Role, options: Options, make: Callable[[Node], Agent]) -> None:
+    """Runs an agent until its task is over or a signal ends it. Wrong input is one line and exit code 2."""
+    try:
+        account = keys.load(options.key, passphrase_file=options.passphrase_file)
+        with Node(options, role, account) as node:
+            _stop_on_signals(node.stop)
+            node.context.check_numerics()
+            node.say(f"{role.name.lower()} {account.address} in task {node.task}, on {node.context.model.device}")
+            agent = make(node)
+            try:
+                _loop(node, agent)
+            finally:
+                close = getattr(agent, "close", None)
+                if close is not None:
+                    close()
+    except (ConfigError, NumericsMismatch, Unfunded) as error:
+        _die(error, 2)
+    except KizunaError as error:
+        _die(error, 1)
+
+
+def _loop(node: Node, agent: Agent) -> None:
+    seen, last = "", -1
+    while not node.stop.is_set():
+        try:
+            head = node.chain.block
+            if head.number != last:
+                last = head.number
+                if agent.step(node.chain.at(head)):
+                    node.say("the task is over")
+                    return
+                seen = ""
+        except (ConfigError, Unfunded, NumericsMismatch):
+            raise
+        except (ChainError, StoreError) as error:
+            # The chain or a peer did not do its part: nothing is lost, the next block is another chance.
+            if str(error) != seen:
+                node.say(f"waiting: {error}")
+            seen = str(error)
+        node.stop.wait(POLL_S)
+    node.say("stopped")
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def end(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(130)  # the second Ctrl-C means now; what was written down is safe
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+
+
+def _die(error: KizunaError, code: int) -> None:
+    print(str(error), file=sys.stderr, flush=True)
+    raise typer.Exit(code)

@@ -1,0 +1,1 @@
+"""The training node: joins a task, trains each round from the chain's head, commits, serves, is paid."""

@@ -1,0 +1,56 @@
+"""`python -m trainer`: one trainer of one task, until the task is over or Ctrl-C."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kizuna.chain.deployment import FOLDER
+from kizuna.errors import ConfigError
+from kizuna.node.agent import Options, run
+from kizuna.types import Role
+
+
+def train(
+    task: Annotated[int, typer.Option(help="Number of the task.")],
+    rpc: Annotated[str, typer.Option(help="URL of the chain's RPC.")] = "http://127.0.0.1:8545",
+    key: Annotated[str | None, typer.Option(help="Key file or keystore; else KIZUNA_KEY.", show_default=False)] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="Passphrase of the keystore; else KIZUNA_PASSPHRASE.", show_default=False)
+    ] = None,
+    state: Annotated[Path, typer.Option(help="Folder for everything this trainer keeps.")] = Path("state/trainer"),
+    mirror: Annotated[
+        list[str] | None, typer.Option(help="Mirror to find the task at; repeatable.", show_default=False)
+    ] = None,
+    deployments: Annotated[Path, typer.Option(help="Folder of the deployment files.")] = FOLDER,
+    cheat: Annotated[
+        str, typer.Option(help="For demonstrations and tests: how to cheat. It costs the stake.")
+    ] = "none",
+) -> None:
+    """Train on a task: stakes if it has no slot yet, then trains, commits and collects, round after round.
+
+    Stopped with Ctrl-C or killed, it goes on where it was when it is started again with the same --state.
+    """
+    from trainer.agent import Trainer
+    from trainer.cheats import CHEATS
+
+    options = Options(
+        task=task,
+        rpc=rpc,
+        key=key,
+        passphrase_file=passphrase_file,
+        state=state,
+        mirrors=tuple(mirror or ()),
+        deployments=deployments,
+    )
+
+    if cheat not in CHEATS:
+        typer.echo(str(ConfigError(f"--cheat {cheat}: there are {', '.join(CHEATS)}")), err=True)
+        raise typer.Exit(2)
+    run(Role.TRAINER, options, lambda node: Trainer(node, CHEATS[cheat]))
+
+
+if __name__ == "__main__":
+    typer.run(train)

@@ -1,0 +1,211 @@
+"""What a trainer does at each block: train and commit the open round, serve what was drawn, collect its pay."""
+
+from __future__ import annotations
+
+from kizuna import draws
+from kizuna.chain.client import Pinned
+from kizuna.chain.structs import RoundView, TaskState
+from kizuna.diloco.segments import RoundResult
+from kizuna.errors import StoreError
+from kizuna.node.agent import Node
+from kizuna.node.contribution import Manifest, publish
+from kizuna.node.task_context import file_digest
+from kizuna.node.versions import SOFT
+from kizuna.rl.config import RoundConfig
+from kizuna.rl.model import read_weights
+from kizuna.store import DAG_CBOR, DAG_PB, Cid, Pins, dag
+from kizuna.store.gateway import Gateway
+from kizuna.store.mirror import Wanted, request_pull
+from kizuna.types import ZERO_DIGEST, Digest, Phase, Role
+from trainer.cheats import Cheat
+from trainer.drafts import Drafts
+
+COMMIT_MARGIN = 3
+"""Blocks before the deadline below which a commitment is not worth the gas."""
+
+
+class Trainer:
+    """One trainer slot. Everything it knows can be rebuilt from chain, drafts and store."""
+
+    def __init__(self, node: Node, cheat: Cheat) -> None:
+        self.node, self.cheat = node, cheat
+        self.pins = Pins(node.blocks, node.options.state / "pins.sqlite")
+        self.gateway = Gateway(node.blocks)
+        self.drafts = Drafts(node.options.state / "drafts")
+        self.position: int | None = None
+        self._manifests: dict[int, Manifest] = {}
+        self._pushed: set[int] = set()
+        self._missed: set[int] = set()
+        self._paid_through = 0
+
+    def close(self) -> None:
+        self.gateway.close()
+        self.pins.close()
+
+    def step(self, chain: Pinned) -> bool:
+        """See `Agent.step`."""
+        node = self.node
+        if self.position is None:
+            self.position = self._seat(chain)
+            return False
+        settled = chain.settled_through(node.task)
+        if settled > self._paid_through:
+            self._paid_through = node.collect(chain, self.position, self._paid_through)
+            self._clean(settled)
+        if node.leave(chain, self.position):
+            return True
+        opened = chain.next_round(node.task) - 1
+        if opened:
+            self._work(chain, self.position, opened)
+        for round in range(settled + 1, opened + 1):
+            self._push_drawn(chain, self.position, round)
+        node.advance(chain, self.position)
+        return False
+
+    # --- joining ---
+
+    def _seat(self, chain: Pinned) -> int | None:
+        """This operator's position; takes one where there is none yet."""
+        node = self.node
+        position = node.position(chain)
+        if position is None:
+            if chain.state_of(node.task) not in (TaskState.LISTED, TaskState.RUNNING):
+                node.say("the task takes no more trainers")
+                node.stop.set()
+                return None
+            position = node.join(secret_tip=ZERO_DIGEST, endpoint=self.gateway.url)
+            node.say(f"joined as trainer {position}, serving at {self.gateway.url}")
+        elif chain.endpoints(node.task).get((Role.TRAINER, position)) != self.gateway.url:
+            node.chain.announce(node.task, self.gateway.url)
+        return position
+
+    # --- a round ---
+
+    def _work(self, chain: Pinned, position: int, round: int) -> None:
+        view = chain.round(self.node.task, round)
+        mine = view.trainers >> position & 1 and not view.committed >> position & 1
+        if view.phase is not Phase.OPEN or not mine or round in self._missed:
+            return
+        seed = chain.seed(self.node.task, round)
+        if seed is None:
+            return
+        config, result = self._train(chain, round, position, seed)
+        manifest_digest, manifest = self._publish(config, result)
+        left = view.phase_end - self.node.chain.block.number
+        if left < COMMIT_MARGIN:
+            self.node.say(f"too slow: {left} blocks before the deadline, nothing committed", round=round)
+            self._missed.add(round)
+            return
+        self.node.chain.commit(
+            self.node.task,
+            round,
+            manifest_digest,
+            manifest.receipt_root,
+            manifest.leaf_root,
+            deadline_block=view.phase_end,
+        )
+        reward = sum(receipt.reward for receipt in result.receipts) / len(result.receipts) / 1e6
+        self.node.say(f"committed {manifest_digest.hex()[:16]}, mean reward {reward:.3f}", round=round)
+
+    def _train(self, chain: Pinned, round: int, position: int, seed: Digest) -> tuple[RoundConfig, RoundResult]:
+        context = self.node.context
+        base = self.node.versions.base_of(chain, round)
+        digest, files = (context.params.genesis, context.genesis) if self.cheat.stale else (base.digest, base.files)
+        config = context.config(round=round, slot=position, base=digest, seed=seed)
+        training = self.cheat.round_type(
+            context.model,
+            read_weights(files),
+            config=config,
+            tokenizer=context.tokenizer,
+            environment=context.environment,
+            resume=self.drafts.load(config, context.model),
+        )
+        for record in training:
+            self.drafts.save(config, record)
+            self.node.say(f"segment {record.segment + 1} of {config.segments} trained", round=round)
+        return config, training.result(numerics_id=context.params.numerics_id, digest_of=file_digest)
+
+    def _publish(self, config: RoundConfig, result: RoundResult) -> tuple[Digest, Manifest]:
+        """Stores and pins everything, and pushes to every mirror what a pin of the manifest holds."""
+        node, where = self.node, self.node.chain.deployment
+        digest, manifest = publish(
+            node.blocks,
+            result,
+            config,
+            chain=where.chain_id,
+            rounds=bytes.fromhex(where.rounds[2:]),
+            numerics_id=node.params.numerics_id,
+        )
+        label = f"round-{config.round}"
+        self.pins.pin(Cid(digest, DAG_CBOR), label)
+        for boundary in manifest.boundaries:
+            self.pins.pin(Cid(boundary, DAG_PB), label)
+        self._push(config.round, [Cid(digest, DAG_CBOR), Cid(manifest.boundaries[-1], DAG_PB)])
+        self._manifests[config.round] = manifest
+        if self.cheat.hides:
+            self._hide(manifest)
+        return digest, manifest
+
+    def _push(self, round: int, cids: list[Cid]) -> None:
+        """Raises StoreError where no mirror took it: what nobody holds must not be committed."""
+        node, held = self.node, 0
+        for url in node.mirrors:
+            try:
+                state = request_pull(
+                    url,
+                    node.account,
+                    cids=[Wanted(cid) for cid in cids],
+                    source=self.gateway.url,
+                    label=f"task/{node.task}/round/{round}",
+                )
+                held += state.done and not state.failed
+            except StoreError as error:
+                node.say(f"mirror {url}: {error}", round=round)
+        if not held:
+            raise StoreError(f"no mirror of {len(node.mirrors)} holds round {round}: is one running?")
+
+    def _push_drawn(self, chain: Pinned, position: int, round: int) -> None:
+        """When the reveals have closed: the boundaries that checkers drew go to the mirrors, for the jury."""
+        if round in self._pushed or self.cheat.hides:
+            return
+        view = chain.round(self.node.task, round)
+        if view.phase not in SOFT:
+            return
+        manifest = self._manifests.get(round)
+        if manifest is not None and view.held >> position & 1:
+            drawn = drawn_boundaries(chain, self.node.task, round, position, view, self.node)
+            if drawn:
+                self._push(round, [Cid(manifest.boundaries[j], DAG_PB) for j in drawn])
+        self._pushed.add(round)
+
+    def _clean(self, settled: int) -> None:
+        """What belongs to settled rounds need not be served any more."""
+        for round in [known for known in self._manifests if known <= settled]:
+            self.pins.unpin(f"round-{round}")
+            del self._manifests[round]
+        self.drafts.forget_before(settled + 1)
+
+    def _hide(self, manifest: Manifest) -> None:
+        for boundary in manifest.boundaries[:-1]:
+            for cid, _ in list(dag.walk(self.node.blocks, Cid(boundary, DAG_PB))):
+                self.node.blocks.delete(cid)
+
+
+def drawn_boundaries(
+    chain: Pinned, task: int, round: int, position: int, view: RoundView, node: Node
+) -> tuple[int, ...]:
+    """Boundaries next to the segments that the revealed secrets drew of this slot."""
+    params, found = node.params, set()
+    for seat, ballot in chain.ballots(task, round).items():
+        for segment in draws.segments(
+            params.segments,
+            params.segments_per_checker,
+            task=task,
+            round=round,
+            seal=view.seal,
+            secret=ballot.secret,
+            seat=seat,
+            slot=position,
+        ):
+            found |= {segment, segment + 1}
+    return tuple(sorted(found))
