@@ -49,6 +49,10 @@ class Pinned(Reads):
         """{position: ballot} of a round's reveals."""
         return history.ballots(self, task, round)
 
+    def evidence(self, task: int, round: int) -> dict[int, bytes]:
+        """{position: leaf} that audited checkers posted."""
+        return history.evidence(self, task, round)
+
     def endpoints(self, task: int) -> dict[tuple[Role, int], str]:
         """{(role, position): url} as last announced."""
         return history.endpoints(self, task)

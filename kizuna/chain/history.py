@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kizuna.chain.abi import artifact
-from kizuna.chain.events import Committed, Endpoint, Event, Revealed, decode
+from kizuna.chain.events import Committed, Endpoint, Event, EvidencePosted, Revealed, decode
 from kizuna.chain.reads import Reads
 from kizuna.chain.rpc import Log, Rpc, RpcRefused
 from kizuna.chain.structs import Ballot, positions
@@ -31,6 +31,14 @@ def commitments(reads: Reads, task: int, round: int) -> dict[int, Roots]:
 def ballots(reads: Reads, task: int, round: int) -> dict[int, Ballot]:
     """The revealed ballots of a round by verifier position. Raises as `commitments`."""
     return {p: event.ballot for p, event in _of_round(reads, Revealed, task, round, lambda view: view.revealed).items()}
+
+
+def evidence(reads: Reads, task: int, round: int) -> dict[int, bytes]:
+    """The evidence leaves that audited checkers posted in a round, by verifier position."""
+    view = reads.at(reads.block).round(task, round)
+    topics = [_topic("Rounds", "EvidencePosted"), _word(task), _word(round)]
+    logs = scan(reads.rpc, reads.deployment.rounds, view.open_block, reads.block.number, topics)
+    return {event.position: event.leaf for event in map(decode, logs) if isinstance(event, EvidencePosted)}
 
 
 def endpoints(reads: Reads, task: int) -> dict[tuple[Role, int], str]:

@@ -141,7 +141,7 @@ class Node:
         held = self.chain.token_balance(token, self.account.address)
         if missing > held:
             raise Unfunded(
-                f"{self.account.address} needs {missing} wei of token {token} for its stake, it holds {held}: send it some"
+                f"{self.account.address} needs {missing} wei of token {token} to stake, it holds {held}: send it some"
             )
         if missing > 0:
             self.chain.deposit(token, missing, intent=f"stake/{self.task}")

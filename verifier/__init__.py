@@ -1,0 +1,1 @@
+"""The verification node: attests, re-runs what its secret draws, votes, shows evidence, sits on juries, is paid."""
