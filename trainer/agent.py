@@ -55,11 +55,12 @@ class Trainer:
         if node.leave(chain, self.position):
             return True
         opened = chain.next_round(node.task) - 1
-        if opened:
-            self._work(chain, self.position, opened)
         for round in range(settled + 1, opened + 1):
             self._push_drawn(chain, self.position, round)
         node.advance(chain, self.position)
+        # Last, as it takes longest: a jury may be waiting for the boundaries of the round before.
+        if opened:
+            self._work(chain, self.position, opened)
         return False
 
     # --- joining ---

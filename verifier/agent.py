@@ -33,6 +33,7 @@ class Verifier:
         self.position: int | None = None
         self.ballots = Ballots(node.options.state / "ballots" / str(node.task))
         self._secrets: draws.SecretChain | None = None
+        self._active_from = 0
         self._paid_through = 0
         self._reported = False
         self._judged: dict[tuple[int, int], tuple[list[Ruling], list[Digest]]] = {}
@@ -70,8 +71,8 @@ class Verifier:
             first = chain.next_round(node.task)
             position = node.join(secret_tip=self._chain_from(first).tip, extra_wei=self._affordable(chain, bonds))
             node.say(f"joined as verifier {position}")
-        active_from = node.chain.slot(node.task, Role.VERIFIER, position).active_from
-        self._secrets = self._chain_from(active_from)
+        self._active_from = node.chain.slot(node.task, Role.VERIFIER, position).active_from
+        self._secrets = self._chain_from(self._active_from)
         return position
 
     def _affordable(self, chain: Pinned, wanted: int) -> int:
@@ -82,7 +83,7 @@ class Verifier:
 
     def _chain_from(self, first: int) -> draws.SecretChain:
         length = self.node.params.rounds + SPARE_SECRETS
-        return draws.SecretChain(self.node.secret("secrets", first), length, first)
+        return draws.SecretChain(self.node.secret("secrets", first), length)
 
     # --- a round ---
 
@@ -290,12 +291,12 @@ class Verifier:
             position=position,
             operator=self.node.account.address,
             seal=view.seal,
-            secret=Digest(self._secrets.secret(round)),
+            secret=Digest(self._secrets.secret(round, active_from=self._active_from)),
         )
 
     def _own_trainers(self, chain: Pinned) -> set[int]:
         slots = chain.slots(self.node.task, Role.TRAINER)
-        return {p for p, slot in enumerate(slots) if slot.owner == self.node.account.address}
+        return {p for p, slot in enumerate(slots) if slot.owner == str(self.node.account.address)}
 
     def _case(self, chain: Pinned, round: int, slot: int, fetcher: Fetcher) -> Case | Finding:
         """A slot's contribution with its base, or the fault that it has as a whole."""

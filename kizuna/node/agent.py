@@ -32,6 +32,12 @@ POLL_S = 0.2
 TURN_BLOCKS = 2
 """Blocks that each agent waits for the one before it in turn to advance a round."""
 
+REPORT_BLOCKS = 5
+"""Blocks that verifiers get to report the last version before a task is finished."""
+
+STALL_BLOCKS = 50
+"""Blocks that a task in which no round can open gets to find the slots or the budget it lacks."""
+
 PATIENCE = Patience(connect_s=2.0, total_s=20.0)
 
 
@@ -150,7 +156,7 @@ class Node:
         )
 
     def advance(self, chain: Pinned, position: int) -> None:
-        """Moves rounds and dockets on when that is due and it is this agent's turn."""
+        """Moves rounds, dockets and the task on when that is due and it is this agent's turn."""
         opened = chain.next_round(self.task) - 1
         if opened < self.params.rounds:
             self._in_turn(chain, position, opened + 1, "Rounds", "advance", opened + 1)
@@ -159,8 +165,12 @@ class Node:
             for docket in (1, 2):
                 if chain.docket(self.task, round, docket).phase in (DocketPhase.JCOMMIT, DocketPhase.JREVEAL):
                     self._in_turn(chain, position, round, "Court", "advanceDocket", round, docket)
+        wait = REPORT_BLOCKS if opened == self.params.rounds else STALL_BLOCKS
+        self._in_turn(chain, position, opened, "Tasks", "finish", wait=wait)
 
-    def _in_turn(self, chain: Pinned, position: int, round: int, contract: str, name: str, *args: int) -> None:
+    def _in_turn(
+        self, chain: Pinned, position: int, round: int, contract: str, name: str, *args: int, wait: int = 0
+    ) -> None:
         key = f"{name}/{'/'.join(map(str, args))}"
         if not self._is_due(chain, contract, name, *args):
             self._turns.pop(key, None)
@@ -168,14 +178,16 @@ class Node:
         since = self._turns.setdefault(key, chain.block.number)
         verifiers = max(1, chain.slot_count(self.task, Role.VERIFIER))
         rank = (position - round) % verifiers if self.role is Role.VERIFIER else verifiers + position
-        if chain.block.number < since + TURN_BLOCKS * rank:
+        if chain.block.number < since + wait + TURN_BLOCKS * rank:
             return
         self._turns.pop(key)
         try:
             if contract == "Rounds":
                 self.chain.advance(self.task, *args)
-            else:
+            elif contract == "Court":
                 self.chain.advance_docket(self.task, args[0], args[1])
+            else:
+                self.chain.finish(self.task)
         except ChainError as error:  # somebody was faster, and that is all right
             self.say(f"not advanced: {error}", round=round)
 
