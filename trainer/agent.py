@@ -5,7 +5,7 @@ from __future__ import annotations
 from kizuna import draws
 from kizuna.chain.client import Pinned
 from kizuna.chain.structs import RoundView, TaskState
-from kizuna.diloco.segments import RoundResult
+from kizuna.diloco.segments import RoundResult, TrainRound
 from kizuna.errors import StoreError
 from kizuna.node.agent import Node
 from kizuna.node.contribution import Manifest, publish
@@ -13,7 +13,7 @@ from kizuna.node.task_context import file_digest
 from kizuna.node.versions import SOFT
 from kizuna.rl.config import RoundConfig
 from kizuna.rl.model import read_weights
-from kizuna.store import DAG_CBOR, DAG_PB, Cid, Pins, dag
+from kizuna.store import DAG_CBOR, DAG_PB, Cid, dag
 from kizuna.store.gateway import Gateway
 from kizuna.store.mirror import Wanted, request_pull
 from kizuna.types import ZERO_DIGEST, Digest, Phase, Role
@@ -29,9 +29,8 @@ class Trainer:
 
     def __init__(self, node: Node, cheat: Cheat) -> None:
         self.node, self.cheat = node, cheat
-        self.pins = Pins(node.blocks, node.options.state / "pins.sqlite")
         self.gateway = Gateway(node.blocks)
-        self.drafts = Drafts(node.options.state / "drafts")
+        self.drafts = Drafts(node.options.state / "drafts" / str(node.task))
         self.position: int | None = None
         self._manifests: dict[int, Manifest] = {}
         self._pushed: set[int] = set()
@@ -40,7 +39,6 @@ class Trainer:
 
     def close(self) -> None:
         self.gateway.close()
-        self.pins.close()
 
     def step(self, chain: Pinned) -> bool:
         """See `Agent.step`."""
@@ -90,12 +88,15 @@ class Trainer:
         seed = chain.seed(self.node.task, round)
         if seed is None:
             return
-        config, result = self._train(chain, round, position, seed)
+        config, training = self._prepare(chain, round, position, seed)
+        for record in training:
+            self.drafts.save(config, record)
+            self.node.say(f"segment {record.segment + 1} of {config.segments} trained", round=round)
+            if self.node.stop.is_set() or self._is_late(round, view):
+                return  # what is trained is on disk
+        result = training.result(numerics_id=self.node.params.numerics_id, digest_of=file_digest)
         manifest_digest, manifest = self._publish(config, result)
-        left = view.phase_end - self.node.chain.block.number
-        if left < COMMIT_MARGIN:
-            self.node.say(f"too slow: {left} blocks before the deadline, nothing committed", round=round)
-            self._missed.add(round)
+        if self._is_late(round, view):
             return
         self.node.chain.commit(
             self.node.task,
@@ -108,7 +109,8 @@ class Trainer:
         reward = sum(receipt.reward for receipt in result.receipts) / len(result.receipts) / 1e6
         self.node.say(f"committed {manifest_digest.hex()[:16]}, mean reward {reward:.3f}", round=round)
 
-    def _train(self, chain: Pinned, round: int, position: int, seed: Digest) -> tuple[RoundConfig, RoundResult]:
+    def _prepare(self, chain: Pinned, round: int, position: int, seed: Digest) -> tuple[RoundConfig, TrainRound]:
+        """The round as far as it is on disk; iterating trains the rest."""
         context = self.node.context
         base = self.node.versions.base_of(chain, round)
         digest, files = (context.params.genesis, context.genesis) if self.cheat.stale else (base.digest, base.files)
@@ -121,10 +123,15 @@ class Trainer:
             environment=context.environment,
             resume=self.drafts.load(config, context.model),
         )
-        for record in training:
-            self.drafts.save(config, record)
-            self.node.say(f"segment {record.segment + 1} of {config.segments} trained", round=round)
-        return config, training.result(numerics_id=context.params.numerics_id, digest_of=file_digest)
+        return config, training
+
+    def _is_late(self, round: int, view: RoundView) -> bool:
+        """Says so, and gives the round up, when its deadline is too near."""
+        left = view.phase_end - self.node.chain.block.number
+        if left < COMMIT_MARGIN:
+            self.node.say(f"too slow: {left} blocks before the deadline, nothing committed", round=round)
+            self._missed.add(round)
+        return left < COMMIT_MARGIN
 
     def _publish(self, config: RoundConfig, result: RoundResult) -> tuple[Digest, Manifest]:
         """Stores and pins everything, and pushes to every mirror what a pin of the manifest holds."""
@@ -137,10 +144,8 @@ class Trainer:
             rounds=bytes.fromhex(where.rounds[2:]),
             numerics_id=node.params.numerics_id,
         )
-        label = f"round-{config.round}"
-        self.pins.pin(Cid(digest, DAG_CBOR), label)
-        for boundary in manifest.boundaries:
-            self.pins.pin(Cid(boundary, DAG_PB), label)
+        served = manifest.boundaries[-1:] if self.cheat.hides else manifest.boundaries
+        node.keep(config.round, Cid(digest, DAG_CBOR), *(Cid(boundary, DAG_PB) for boundary in served))
         self._push(config.round, [Cid(digest, DAG_CBOR), Cid(manifest.boundaries[-1], DAG_PB)])
         self._manifests[config.round] = manifest
         if self.cheat.hides:
@@ -172,18 +177,30 @@ class Trainer:
         view = chain.round(self.node.task, round)
         if view.phase not in SOFT:
             return
-        manifest = self._manifests.get(round)
-        if manifest is not None and view.held >> position & 1:
+        manifest = self._manifest(chain, round, position) if view.held >> position & 1 else None
+        if manifest is not None:
             drawn = drawn_boundaries(chain, self.node.task, round, position, view, self.node)
             if drawn:
                 self._push(round, [Cid(manifest.boundaries[j], DAG_PB) for j in drawn])
         self._pushed.add(round)
 
+    def _manifest(self, chain: Pinned, round: int, position: int) -> Manifest | None:
+        """What this slot committed in a round, also when an earlier run of this process did."""
+        if round not in self._manifests:
+            digest = chain.commitments(self.node.task, round)[position][0]
+            block = self.node.blocks.get(Cid(digest, DAG_CBOR))
+            if block is None:
+                self.node.say(f"{digest.hex()[:16]} is not on this disk and cannot be served", round=round)
+                return None
+            self._manifests[round] = Manifest.decode(block)
+        return self._manifests[round]
+
     def _clean(self, settled: int) -> None:
         """What belongs to settled rounds need not be served any more."""
-        for round in [known for known in self._manifests if known <= settled]:
-            self.pins.unpin(f"round-{round}")
-            del self._manifests[round]
+        self._manifests = {round: manifest for round, manifest in self._manifests.items() if round > settled}
+        self._pushed = {round for round in self._pushed if round > settled}
+        self._missed = {round for round in self._missed if round > settled}
+        self.node.tidy(settled)
         self.drafts.forget_before(settled + 1)
 
     def _hide(self, manifest: Manifest) -> None:

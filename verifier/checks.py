@@ -6,8 +6,11 @@ Whoever re-runs a check gets the same answer: checkers run what their secret dre
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
 
 from kizuna.diloco.replay import compare_end, replay_segment
 from kizuna.hashing import keccak
@@ -17,11 +20,12 @@ from kizuna.node.versions import Version
 from kizuna.rl.checks import check_group
 from kizuna.rl.config import RoundConfig
 from kizuna.rl.learner import Observer
-from kizuna.rl.model import read_weights
+from kizuna.rl.model import F32, read_weights
+from kizuna.rl.rollouts import Group
 from kizuna.rl.state import FILES, Boundary
 from kizuna.shardcast import update as updates
 from kizuna.store import Blocks, Fetcher
-from kizuna.toploc.receipts import Leaf
+from kizuna.toploc.receipts import Leaf, Receipt, logprobs_hash, tokens_hash
 from kizuna.types import ZERO_DIGEST, Check, Digest, Finding, Reason
 
 BOUND = 1.1
@@ -38,17 +42,39 @@ class Case:
     base: Version
     blocks: Blocks
     fetcher: Fetcher
+    _read: dict[int, Boundary] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def base_weights(self) -> dict[str, F32]:
+        return read_weights(self.base.files)
 
     def boundary(self, j: int) -> Boundary | Finding:
-        """Boundary j as its leaf commits to it."""
+        """Boundary j as its leaf commits to it. What could not be had is asked for again by the next call."""
+        if j in self._read:
+            return self._read[j]
         if j == 0:
-            return Boundary.start(read_weights(self.base.files))
-        manifest, leaf = self.contribution.manifest, self.contribution.leaves[j]
-        return fetch_boundary(self.context, self.blocks, self.fetcher, leaf, manifest.boundaries[j])
+            found: Boundary | Finding = Boundary.start(self.base_weights)
+        else:
+            manifest, leaf = self.contribution.manifest, self.contribution.leaves[j]
+            found = fetch_boundary(self.context, self.blocks, self.fetcher, leaf, manifest.boundaries[j])
+        if isinstance(found, Boundary):
+            self._read[j] = found
+        return found
+
+
+def check(case: Case, kind: Check, item: int) -> Finding | None:
+    """One check of a trainer's work by its number. Raises KeyError for one that is not about a contribution."""
+    return {
+        Check.UPDATE: lambda: check_update(case),
+        Check.ENCODE: lambda: check_encode(case),
+        Check.ROLLOUT: lambda: check_rollout(case, item),
+        Check.SEGMENT: lambda: check_segment(case, item),
+        Check.AVAILABLE: lambda: check_available(case, item),
+    }[kind]()
 
 
 def check_update(case: Case) -> Finding | None:
-    """What can be said of a whole contribution without re-running anything: identity, order, bounds, norms."""
+    """What can be said of a whole contribution without re-running anything: identity, order, hashes, bounds, norms."""
     config, found = case.config, case.contribution
     for i, receipt in enumerate(found.receipts):
         group = i // config.completions
@@ -57,6 +83,8 @@ def check_update(case: Case) -> Finding | None:
         true = (config.task, config.round, config.slot, i, group, step, config.policy(step // config.segment_steps))
         if told != true or receipt.base != config.base:
             return _update(Reason.WRONG_CONTEXT, f"receipt {i}")
+        if not _is_of(receipt, found.groups[group], i % config.completions):
+            return _update(Reason.WRONG_HASH, f"receipt {i}")
     return _check_leaves(case, found.leaves) or _check_size(case)
 
 
@@ -65,7 +93,9 @@ def check_encode(case: Case) -> Finding | None:
     end = case.boundary(case.config.segments)
     if isinstance(end, Finding):
         return end
-    delta = updates.difference(end.weights, read_weights(case.base.files))
+    delta = updates.difference(end.weights, case.base_weights)
+    if not _finite(delta):
+        return Finding(Check.ENCODE, 0, Reason.NON_FINITE, "the last boundary")
     block = updates.matches(delta, case.contribution.update)
     if block is None:
         return None
@@ -75,10 +105,14 @@ def check_encode(case: Case) -> Finding | None:
 def check_segment(case: Case, segment: int, observe: Observer | None = None) -> Finding | None:
     """Re-runs a segment from its boundary on its committed batch; its end must be the next leaf to the bit."""
     start, claimed = case.boundary(segment), case.boundary(segment + 1)
-    for boundary in (start, claimed):
-        if isinstance(boundary, Finding):
-            return replace(boundary, item=segment)
-    assert isinstance(start, Boundary) and isinstance(claimed, Boundary)
+    if isinstance(start, Finding):
+        return replace(start, item=segment)
+    if isinstance(claimed, Finding):
+        return replace(claimed, item=segment)
+    # A step with non-finite gradients changes nothing, so poisoned states would reproduce themselves.
+    for j, boundary in ((segment, start), (segment + 1, claimed)):
+        if not _is_sound(boundary):
+            return Finding(Check.SEGMENT, segment, Reason.NON_FINITE, f"boundary {j}")
     config, context = case.config, case.context
     first = segment * config.groups_per_segment
     end = replay_segment(
@@ -91,8 +125,8 @@ def check_segment(case: Case, segment: int, observe: Observer | None = None) -> 
         environment=context.environment,
         observe_last=observe,
     )
-    base = read_weights(case.base.files)
-    faults = compare_end(end, case.contribution.leaves[segment + 1], base, claimed=claimed, digest_of=file_digest)
+    leaf = case.contribution.leaves[segment + 1]
+    faults = compare_end(end, leaf, case.base_weights, claimed=claimed, digest_of=file_digest)
     return faults[0] if faults else None
 
 
@@ -103,6 +137,8 @@ def check_rollout(case: Case, group: int) -> Finding | None:
     policy = case.boundary(config.policy(segment))
     if isinstance(policy, Finding):
         return replace(policy, item=segment)
+    if not _finite(policy.weights):
+        return Finding(Check.ROLLOUT, group, Reason.NON_FINITE, "the policy's weights")
     context.model.load(policy.weights)
     faults = check_group(
         context.model,
@@ -116,9 +152,38 @@ def check_rollout(case: Case, group: int) -> Finding | None:
     return faults[0] if faults else None
 
 
+def check_available(case: Case, item: int) -> Finding | None:
+    """Whether every boundary that a drawn segment needs is served, or for item J what goes with the update."""
+    config = case.config
+    whole = item >= config.segments
+    needed = (config.segments,) if whole else (config.policy(item), item, item + 1)
+    for j in needed:
+        found = case.boundary(j)
+        if isinstance(found, Finding):
+            return replace(found, item=item)
+    return None
+
+
+def _is_of(receipt: Receipt, group: Group, g: int) -> bool:
+    """Whether a receipt commits to the g-th rollout of the group that stands in the rollouts file."""
+    rollout = group.rollouts[g]
+    told = (receipt.token_hash, receipt.logprob_hash, receipt.proof_hash)
+    return told == (tokens_hash(rollout.tokens), logprobs_hash(rollout.logprobs), keccak(group.proof))
+
+
+def _finite(arrays: Mapping[str, F32]) -> bool:
+    return all(bool(np.isfinite(array).all()) for array in arrays.values())
+
+
+def _is_sound(boundary: Boundary) -> bool:
+    """Finite, with second moments that a sum of squares can be."""
+    parts = (boundary.weights, boundary.exp_avg, boundary.exp_avg_sq)
+    return all(map(_finite, parts)) and all(bool((array >= 0).all()) for array in boundary.exp_avg_sq.values())
+
+
 def _check_leaves(case: Case, leaves: Sequence[Leaf]) -> Finding | None:
     config = case.config
-    start = Boundary.start(read_weights(case.base.files)).files()
+    start = Boundary.start(case.base_weights).files()
     previous, per_segment = ZERO_DIGEST, config.rollouts_per_segment
     for j, leaf in enumerate(leaves):
         consumed = per_segment if j < config.segments else 0

@@ -25,7 +25,7 @@ from kizuna.errors import ChainError, ConfigError, KizunaError, NumericsMismatch
 from kizuna.hashing import tagged
 from kizuna.node.task_context import MAX_GENESIS, TaskContext, load_context
 from kizuna.node.versions import Versions
-from kizuna.store import Fetcher, FlatFs, Patience
+from kizuna.store import DAG_CBOR, DAG_PB, Cid, Fetcher, FlatFs, Patience, Pins
 from kizuna.types import Digest, DocketPhase, Role
 
 POLL_S = 0.2
@@ -37,6 +37,9 @@ REPORT_BLOCKS = 5
 
 STALL_BLOCKS = 50
 """Blocks that a task in which no round can open gets to find the slots or the budget it lacks."""
+
+KEEP_S = 600.0
+"""How long content is kept that nothing pins: long enough for what is being fetched or published."""
 
 PATIENCE = Patience(connect_s=2.0, total_s=20.0)
 
@@ -69,6 +72,7 @@ class Node:
     account: LocalAccount
     chain: Kizuna = field(init=False)
     blocks: FlatFs = field(init=False)
+    pins: Pins = field(init=False)
     fetcher: Fetcher = field(init=False)
     context: TaskContext = field(init=False)
     versions: Versions = field(init=False)
@@ -85,9 +89,12 @@ class Node:
             self._stack.callback(self.blocks.close)
             self.fetcher = Fetcher(self.blocks, o.mirrors, MAX_GENESIS, patience=PATIENCE)
             self.context = load_context(self.chain, o.task, self.blocks, self.fetcher)
-            mirrors = tuple(dict.fromkeys((*o.mirrors, *self.context.spec.mirrors)))
-            self.fetcher = Fetcher(self.blocks, mirrors, MAX_GENESIS, patience=PATIENCE)
-            self.versions = Versions(self.context, self.blocks, self.fetcher)
+            self.fetcher = self.fetcher_with()
+            self.pins = Pins(self.blocks, o.state / "pins.sqlite")
+            self._stack.callback(self.pins.close)
+            self.pins.pin(Cid(self.params.spec, DAG_CBOR), f"task/{o.task}")
+            self.pins.pin(Cid(self.params.genesis, DAG_PB), f"task/{o.task}")
+            self.versions = Versions(self.context, self.blocks, self.fetcher, self.pins)
         except BaseException:
             self._stack.close()
             raise
@@ -119,6 +126,23 @@ class Node:
     def fetcher_with(self, *endpoints: str) -> Fetcher:
         """A fetcher that also asks these endpoints."""
         return Fetcher(self.blocks, (*self.mirrors, *endpoints), MAX_GENESIS, patience=PATIENCE)
+
+    def keep(self, round: int, *cids: Cid) -> None:
+        """Keeps content, which must be here, until the round is settled."""
+        for cid in cids:
+            self.pins.pin(cid, self._round_label(round))
+
+    def tidy(self, settled: int) -> None:
+        """Lets go of what was kept for rounds up to `settled`, and of what was fetched long ago and not kept."""
+        prefix = self._round_label(0)[:-1]
+        kept = {pin.label for pin in self.pins.roots() if pin.label.startswith(prefix)}
+        for label in kept:
+            if int(label.removeprefix(prefix)) <= settled:
+                self.pins.unpin(label)
+        self.pins.gc(min_age_s=KEEP_S)
+
+    def _round_label(self, round: int) -> str:
+        return f"task/{self.task}/round/{round}"
 
     def say(self, text: str, *, round: int | None = None) -> None:
         """One line of log."""

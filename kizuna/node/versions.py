@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kizuna.chain.client import Pinned
 from kizuna.chain.history import Roots
 from kizuna.chain.structs import positions
-from kizuna.errors import ContentMalformed, ContentMissing
+from kizuna.errors import ContentMalformed, ContentMissing, StoreError
 from kizuna.node.contribution import Contribution, fetch
-from kizuna.node.task_context import TaskContext
+from kizuna.node.task_context import MAX_GENESIS, TaskContext
 from kizuna.rl.config import RoundConfig
-from kizuna.shardcast.version import Accepted, next_version
-from kizuna.store import Blocks, Fetcher, unixfs
+from kizuna.shardcast.version import MANIFEST_FILE, Accepted, next_version
+from kizuna.store import DAG_PB, Blocks, Cid, Fetcher, Pins, unixfs
 from kizuna.types import Digest, Finding, Phase, Role
 
 SOFT = (Phase.CHALLENGE, Phase.FINAL, Phase.VOID)
 """Phases from which a round's bitmap, and so its version, is fixed."""
 
+KEPT = 3
+"""Versions that are kept on disk and in memory, the newest ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The model that a round made: content digest of its directory, and the files."""
+    """The model that a round made: content digest of its directory, the files, and the bitmap it accepted."""
 
     round: int
     digest: Digest
     files: Mapping[str, bytes]
+    accepted: int = 0
 
 
 class Versions:
-    """Follows a task's head. Every version is stored as a UnixFS directory, ready to be served."""
+    """Follows a task's head. Every version is stored as a UnixFS directory, ready to be served.
 
-    def __init__(self, context: TaskContext, blocks: Blocks, fetcher: Fetcher) -> None:
-        self.context, self.blocks, self.fetcher = context, blocks, fetcher
-        self._known = {0: Version(0, context.params.genesis, context.genesis)}
+    With `pins` the newest versions outlive the process, so that a restart need not begin at the genesis.
+    """
+
+    def __init__(self, context: TaskContext, blocks: Blocks, fetcher: Fetcher, pins: Pins | None = None) -> None:
+        self.context, self.blocks, self.fetcher, self.pins = context, blocks, fetcher, pins
+        self._genesis = Version(0, context.params.genesis, context.genesis)
+        self._known = {0: self._genesis}
 
     def base_of(self, chain: Pinned, round: int) -> Version:
         """What contributions of `round` start from: the version made by the round before.
@@ -42,11 +51,17 @@ class Versions:
         Raises ContentMissing where an accepted update cannot be had, ContentMalformed where the round before is not
         soft yet or an accepted update is not what was committed.
         """
-        newest = max(known for known in self._known if known < round)
-        for made in range(newest + 1, round):
+        wanted = round - 1
+        start = max(known for known in self._known if known <= wanted)
+        if not self._stands(chain, self._known[start]):
+            self._known = {0: self._genesis}  # the chain was reorganised: it accepted something else after all
+            start = 0
+        if start == 0:
+            start = self._restore(chain, wanted)
+        for made in range(start + 1, round):
             self._known[made] = self._next(chain, made, self._known[made - 1])
-        self._forget(round - 1)
-        return self._known[round - 1]
+            self._keep(self._known[made])
+        return self._known[wanted]
 
     def contribution(self, chain: Pinned, round: int, slot: int, roots: Roots) -> Contribution | Finding:
         """A committed contribution, fetched and checked as a whole."""
@@ -81,7 +96,7 @@ class Versions:
             parent_digest=parent.digest,
             rule=self.context.spec.aggregation,
         )
-        return Version(round, Digest(unixfs.add_directory(self.blocks, files).digest), files)
+        return Version(round, Digest(unixfs.add_directory(self.blocks, files).digest), files, view.accepted)
 
     def _contribution(self, chain: Pinned, round: int, slot: int, roots: Roots, base: Digest) -> Contribution | Finding:
         seed = chain.round(self.context.task, round).seed
@@ -97,7 +112,54 @@ class Versions:
             rounds=bytes.fromhex(where.rounds[2:]),
         )
 
-    def _forget(self, newest: int) -> None:
-        """Keeps the last few versions in memory; older ones stay in the block store."""
-        for round in [known for known in self._known if 0 < known < newest - 2]:
+    # --- keeping ---
+
+    def _stands(self, chain: Pinned, version: Version) -> bool:
+        if version.round == 0:
+            return True
+        view = chain.round(self.context.task, version.round)
+        return view.phase in SOFT and view.accepted == version.accepted
+
+    def _keep(self, version: Version) -> None:
+        """Keeps the last few versions in memory and pinned."""
+        for round in [known for known in self._known if 0 < known <= version.round - KEPT]:
             del self._known[round]
+        if self.pins is None:
+            return
+        self.pins.unpin(self._label(version.round - KEPT))
+        self.pins.unpin(self._label(version.round))
+        if version.digest != self.context.params.genesis:
+            self.pins.pin(Cid(version.digest, DAG_PB), self._label(version.round))
+
+    def _restore(self, chain: Pinned, newest: int) -> int:
+        """Takes up the newest version up to `newest` that an earlier run made; its round, 0 if there is none."""
+        if self.pins is None:
+            return 0
+        prefix = self._label(0)[:-1]
+        held = {int(p.label.removeprefix(prefix)): p.cid for p in self.pins.roots() if p.label.startswith(prefix)}
+        for round in sorted((r for r in held if r <= newest), reverse=True):
+            version = self._read(chain, round, held[round])
+            if version is not None:
+                self._known[round] = version
+                return round
+            self.pins.unpin(self._label(round))
+        return 0
+
+    def _read(self, chain: Pinned, round: int, root: Cid) -> Version | None:
+        """A version on disk, unless it is damaged or the chain has accepted something else since."""
+        try:
+            entries = unixfs.ls(self.blocks, root)
+            limit = MAX_GENESIS.max_bytes
+            files = {entry.name: unixfs.read(self.blocks, entry.cid, max_bytes=limit) for entry in entries}
+        except StoreError:
+            return None
+        record = json.loads(files[MANIFEST_FILE])
+        made = {int(record["round"]): int(record["accepted"], 16)}
+        for r in range(int(record["round"]), round + 1):
+            view = chain.round(self.context.task, r)
+            if view.phase not in SOFT or view.accepted != made.get(r, 0):
+                return None
+        return Version(round, Digest(root.digest), files, made.get(round, 0))
+
+    def _label(self, round: int) -> str:
+        return f"task/{self.context.task}/version/{round}"

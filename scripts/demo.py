@@ -1,0 +1,321 @@
+"""The whole protocol on one machine: a chain, a mirror, trainers and verifiers, some of whom cheat.
+
+Exit code 0 only if the model learned, every cheat lost stake, every honest account gained, all computed the versions
+that the chain recorded, and the vault's books balance to the wei.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kizuna.chain import Kizuna
+from kizuna.chain.events import Event
+from kizuna.chain.structs import RoundView, TaskState, positions
+from kizuna.errors import ChainError, ConfigError, StoreError
+from kizuna.task import TOKEN, TaskSpec, load
+from kizuna.types import Phase, Role
+from scripts import audit
+from scripts.command import main
+from scripts.local import Agent, LocalNet
+from scripts.observer import Observer
+
+ROOT = Path(__file__).resolve().parent.parent
+NEEDED_RISE = 0.15
+SOLVE = """
+import sys
+from transformers import AutoModelForCausalLM, AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1])
+answers = []
+for word in ("abc", "dawn", "storm", "rivet"):
+    ids = tokenizer(word + "=", return_tensors="pt").input_ids
+    out = model.generate(ids, max_new_tokens=8, do_sample=False)
+    answers.append(word + " -> " + tokenizer.decode(out[0, ids.shape[1]:], skip_special_tokens=True).replace(" ", ""))
+print("  ".join(answers))
+"""
+
+
+@dataclass(slots=True)
+class Show:
+    """A demonstration under way."""
+
+    spec: TaskSpec
+    net: LocalNet
+    console: Console
+    task: int = 0
+    start_wei: dict[str, int] = field(default_factory=dict)
+    cheats: list[Agent] = field(default_factory=list)
+    lazy: list[Agent] = field(default_factory=list)
+
+
+def demo(
+    task_file: Annotated[Path, typer.Argument(help="The task to run.")] = ROOT / "tasks" / "reverse.yaml",
+    trainers: Annotated[int | None, typer.Option(help="Trainers; else as the task says.", show_default=False)] = None,
+    verifiers: Annotated[int | None, typer.Option(help="Verifiers; else as the task says.", show_default=False)] = None,
+    rounds: Annotated[int | None, typer.Option(help="Rounds; else as the task says.", show_default=False)] = None,
+    cheat: Annotated[str, typer.Option(help="How one trainer cheats; none for an honest run.")] = "fabricate",
+    seed: Annotated[int | None, typer.Option(help="Seed of the genesis.", show_default=False)] = None,
+    keep: Annotated[bool, typer.Option(help="Keep logs and stores of the run.")] = False,
+) -> None:
+    """Run the whole protocol on this machine and check that it kept its promises."""
+    from trainer.cheats import CHEATS
+
+    if cheat not in CHEATS:
+        raise ConfigError(f"--cheat {cheat}: there are {', '.join(CHEATS)}")
+    spec = with_options(load(task_file), trainers=trainers, verifiers=verifiers, rounds=rounds, seed=seed)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    folder = Path(tempfile.mkdtemp(prefix="kizuna-demo-"))
+    checkpoint = Path("runs") / "demo" / "checkpoint"
+    began, failed = monotonic(), True
+    try:
+        with LocalNet(folder) as net:
+            show = Show(spec, net, console)
+            console.print(f"[bold]Kizuna[/]: chain at {net.chain.url}, mirror at {net.mirror}")
+            observer = set_up(show, folder, cheat)
+            follow(show, observer)
+            faults = conclude(show, observer, checkpoint)
+        failed = bool(faults)
+        for fault in faults:
+            console.print(f"[red]broken:[/] {fault}")
+        verdict = "[red]the protocol broke a promise" if failed else "[green]every promise held"
+        console.print(f"{verdict}[/], in {monotonic() - began:.0f} s")
+    finally:
+        if keep or failed:
+            console.print(f"logs and stores: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def with_options(
+    spec: TaskSpec, *, trainers: int | None, verifiers: int | None, rounds: int | None, seed: int | None
+) -> TaskSpec:
+    """The task with the command line's numbers, validated again as a whole."""
+    record = spec.model_dump()
+    for value, section, name in (
+        (trainers, "seats", "trainers"),
+        (verifiers, "seats", "verifiers"),
+        (seed, "model", "seed"),
+    ):
+        if value is not None:
+            record[section][name] = value
+    if rounds is not None:
+        record["rounds"] = rounds
+    return TaskSpec.model_validate(record)
+
+
+def set_up(show: Show, folder: Path, cheat: str) -> Observer:
+    """Publishes the task and starts everybody; returns who watches."""
+    import yaml
+
+    net, spec, console = show.net, show.spec, show.console
+    task_file = folder / "task.yaml"
+    record = spec.record()
+    task_file.write_text(yaml.safe_dump({k: v for k, v in record.items() if k not in ("v", "kind")}))
+    console.print("publishing the task: genesis, break-even of every attack, escrow")
+    show.task = net.publish(spec, task_file, lambda line: console.print(line, markup=False, highlight=False))
+    observer = Observer(net.client(), show.task, (net.mirror,))
+    console.print(f"accuracy before: {observer.look(0):.3f}")
+    money, seats = spec.money, spec.seats
+    stake, purse = money.wei("trainer_stake"), money.wei("verifier_stake") + money.wei("verifier_balance")
+    for i in range(seats.trainers):
+        cheats = cheat != "none" and i == seats.trainers - 1
+        flags = ("--cheat", cheat) if cheats else ()
+        agent = net.start(f"trainer-{i}", Role.TRAINER, task=show.task, tokens_wei=stake, flags=flags)
+        show.start_wei[agent.account.address] = stake
+        if cheats:
+            show.cheats.append(agent)
+    for i in range(seats.verifiers):
+        is_lazy = cheat != "none" and i == seats.verifiers - 1
+        flags = ("--lazy",) if is_lazy else ()
+        agent = net.start(f"verifier-{i}", Role.VERIFIER, task=show.task, tokens_wei=purse, flags=flags)
+        show.start_wei[agent.account.address] = purse
+        if is_lazy:
+            show.lazy.append(agent)
+    console.print(f"started {seats.trainers} trainers and {seats.verifiers} verifiers, each a process of its own")
+    return observer
+
+
+def follow(show: Show, observer: Observer) -> None:
+    """Shows the rounds as they go by, until the last is settled and its version recorded."""
+    chain, console, task = show.net.client(), show.console, show.task
+    seen: tuple[int, str] = (0, "")
+    while True:
+        show.net.check()
+        try:
+            opened = chain.next_round(task) - 1
+            view = chain.round(task, opened) if opened else None
+            if view is not None and (opened, view.phase.name) != seen:
+                seen = opened, view.phase.name
+                describe(console, chain, task, opened, view)
+            soft = opened if view is not None and view.phase >= Phase.CHALLENGE else opened - 1
+            for made in range(1, soft + 1):
+                if made not in observer.accuracies:
+                    console.print(f"  version of round {made}: accuracy {observer.look(made):.3f}")
+            done = chain.settled_through(task) == show.spec.rounds
+            if done and view is not None and any(view.version):
+                return
+        except (ChainError, StoreError) as error:
+            console.print(f"  waiting: {error}", markup=False)
+        sleep(0.4)
+
+
+def describe(console: Console, chain: Kizuna, task: int, number: int, view: RoundView) -> None:
+    """One line for the phase that a round has come to."""
+    facts = {
+        Phase.OPEN: f"trainers {list(positions(view.trainers))}",
+        Phase.ATTEST: f"committed {list(positions(view.committed))}",
+        Phase.SEAL: f"held {list(positions(view.held))}",
+        Phase.VOTE: f"checkers {list(positions(view.checkers))}",
+        Phase.REVEAL: f"voted {list(positions(view.voted))}",
+        Phase.CHALLENGE: f"accepted {list(positions(view.accepted))}, challenged {list(positions(view.challenged))}",
+    }
+    console.print(
+        f"block {chain.block.number:4}  round {number}  {view.phase.name:9} {facts.get(view.phase, '')}",
+        markup=False,
+        highlight=False,
+    )
+
+
+def conclude(show: Show, observer: Observer, checkpoint: Path) -> list[str]:
+    """Ends the task, shows what everybody made of it, and lists the promises that were not kept."""
+    net, console, task, spec = show.net, show.console, show.task, show.spec
+    close_task(show)
+    chain = net.client()
+    events = chain.event_log().poll()
+    token = chain.params(task).token
+    start_wei = {chain.rpc.w3.to_checksum_address(a): wei for a, wei in show.start_wei.items()}
+    rows = audit.accounts(chain, events, task, token, start_wei)  # type: ignore[arg-type]
+    names = {agent.account.address: agent.name for agent in net.agents}
+    books = audit.books(chain, events, token)
+    console.print(account_table(rows, names, spec))
+    for ruled in audit.convictions(events, task):
+        evidence = chain.dispute(task, ruled.round, ruled.docket, ruled.dispute).measured.hex()[:16]
+        console.print(
+            f"round {ruled.round}, docket {ruled.docket}: {ruled.role.name.lower()} {ruled.accused} "
+            f"{ruled.ruling.name} of {ruled.check.name} {ruled.item}, evidence {evidence}"
+        )
+    show_gas(console, chain, events)
+    last = spec.rounds
+    before, after = observer.look(0), observer.look(last)
+    console.print(f"accuracy {before:.3f} -> {after:.3f}")
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    observer.export(last, checkpoint)
+    console.print(f"checkpoint: {checkpoint}")
+    solved = solve(checkpoint)
+    console.print(f"transformers loads it: {solved}" if solved else "[red]transformers cannot load it")
+    return promises(show, observer, chain, rows, names, books, solved)
+
+
+def promises(
+    show: Show,
+    observer: Observer,
+    chain: Kizuna,
+    rows: list[audit.Account],
+    names: dict[str, str],
+    books: audit.Books,
+    solved: str,
+) -> list[str]:
+    """What the protocol promised and did not keep."""
+    faults: list[str] = []
+    rise = observer.look(show.spec.rounds) - observer.look(0)
+    if rise < NEEDED_RISE:
+        faults.append(f"accuracy rose by {rise:.3f} only, {NEEDED_RISE} is needed")
+    bad = {agent.account.address for agent in (*show.cheats, *show.lazy)}
+    for row in rows:
+        if row.owner in bad and not row.slashed:
+            faults.append(f"{names[row.owner]} cheated and was not slashed")
+        if row.owner not in bad and row.slashed:
+            faults.append(f"{names[row.owner]} is honest and was slashed")
+        if row.owner not in bad and row.gained <= 0:
+            faults.append(f"{names[row.owner]} is honest and gained {row.gained} wei")
+    for made in range(1, show.spec.rounds + 1):
+        recorded, computed = chain.round(show.task, made).version, observer.digests[made]
+        if recorded != computed:
+            faults.append(f"version {made}: {computed.hex()[:16]} computed, {recorded.hex()[:16]} recorded on chain")
+    if not books.balance:
+        faults.append(f"books: {sum(books.accounts.values())} != {books.liabilities} != {books.held}")
+    if not solved:
+        faults.append("the checkpoint does not load as a Hugging Face model")
+    return faults
+
+
+def close_task(show: Show) -> None:
+    """The initiator ends the task; everybody takes stake and pay out and exits."""
+    net, task = show.net, show.task
+    initiator = net.client(net.chain.account("initiator", ether=1))
+    try:
+        if initiator.state_of(task) is TaskState.RUNNING:
+            initiator.finish(task)
+    finally:
+        initiator.close()
+    end = monotonic() + 60
+    while any(agent.running for agent in net.agents if agent.role is not None) and monotonic() < end:
+        net.check()
+        sleep(0.2)
+
+
+def account_table(rows: list[audit.Account], names: dict[str, str], spec: TaskSpec) -> Table:
+    """Amounts in whole tokens."""
+    table = Table(title=f"What everybody made of it, in tokens (price {spec.money.price})", title_justify="left")
+    for heading in ("account", "slot", "earned", "slashed", "fined", "balance"):
+        table.add_column(heading, justify="left" if heading in ("account", "slot") else "right")
+    for row in rows:
+        amounts = (row.earned, row.slashed, row.fined, row.worth)
+        slot = f"{row.role.name.lower()} {row.position}"
+        table.add_row(names.get(row.owner, row.owner), slot, *(f"{amount / TOKEN:.3f}" for amount in amounts))
+    return table
+
+
+def show_gas(console: Console, chain: Kizuna, events: list[Event]) -> None:
+    """Mean gas of the transactions that carried each kind of event."""
+    kinds = (
+        "Committed",
+        "Attested",
+        "Voted",
+        "Revealed",
+        "EvidencePosted",
+        "JurorCommitted",
+        "JurorRevealed",
+        "Claimed",
+    )
+    sums: dict[str, list[int]] = {}
+    for event in events:
+        kind = type(event).__name__
+        if kind in kinds:
+            receipt = chain.rpc.receipt(event.at.transaction)
+            if receipt is not None:
+                sums.setdefault(kind, []).append(receipt.gas_used)
+    shown = ", ".join(f"{kind} {sum(sums[kind]) // len(sums[kind]):,}" for kind in kinds if kind in sums)
+    console.print(f"mean gas: {shown}")
+
+
+def solve(checkpoint: Path) -> str:
+    """What plain transformers makes of four words with the checkpoint; empty if it does not load."""
+    quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+    done = subprocess.run(
+        [sys.executable, "-c", SOLVE, str(checkpoint)],
+        env={**os.environ, **quiet},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+if __name__ == "__main__":
+    main(demo)
