@@ -30,7 +30,7 @@ class Books:
 class Account:
     """What one owner made of its tokens, in wei. `earned` is before slashes and fines."""
 
-    owner: Address
+    owner: str
     role: Role
     position: int
     earned: int
@@ -63,9 +63,7 @@ def books(chain: Kizuna, events: list[Event], token: Address) -> Books:
     return Books(dict(ledger), chain.liabilities(token), chain.token_balance(token, vault))
 
 
-def accounts(
-    chain: Kizuna, events: list[Event], task: int, token: Address, start_wei: dict[Address, int]
-) -> list[Account]:
+def accounts(chain: Kizuna, events: list[Event], task: int, token: Address, start_wei: dict[str, int]) -> list[Account]:
     """One row a slot. `start_wei` is what each owner held before it joined."""
     slashed: Counter[tuple[Role, int]] = Counter()
     fined: Counter[tuple[Role, int]] = Counter()

@@ -133,7 +133,7 @@ def set_up(show: Show, folder: Path, cheat: str) -> Observer:
     stake, purse = money.wei("trainer_stake"), money.wei("verifier_stake") + money.wei("verifier_balance")
     for i in range(seats.trainers):
         cheats = cheat != "none" and i == seats.trainers - 1
-        flags = ("--cheat", cheat) if cheats else ()
+        flags: tuple[str, ...] = ("--cheat", cheat) if cheats else ()
         agent = net.start(f"trainer-{i}", Role.TRAINER, task=show.task, tokens_wei=stake, flags=flags)
         show.start_wei[agent.account.address] = stake
         if cheats:
@@ -197,9 +197,8 @@ def conclude(show: Show, observer: Observer, checkpoint: Path) -> list[str]:
     chain = net.client()
     events = chain.event_log().poll()
     token = chain.params(task).token
-    start_wei = {chain.rpc.w3.to_checksum_address(a): wei for a, wei in show.start_wei.items()}
-    rows = audit.accounts(chain, events, task, token, start_wei)  # type: ignore[arg-type]
-    names = {agent.account.address: agent.name for agent in net.agents}
+    rows = audit.accounts(chain, events, task, token, show.start_wei)
+    names = {str(agent.account.address): agent.name for agent in net.agents}
     books = audit.books(chain, events, token)
     console.print(account_table(rows, names, spec))
     for ruled in audit.convictions(events, task):
@@ -235,7 +234,7 @@ def promises(
     rise = observer.look(show.spec.rounds) - observer.look(0)
     if rise < NEEDED_RISE:
         faults.append(f"accuracy rose by {rise:.3f} only, {NEEDED_RISE} is needed")
-    bad = {agent.account.address for agent in (*show.cheats, *show.lazy)}
+    bad = {str(agent.account.address) for agent in (*show.cheats, *show.lazy)}
     for row in rows:
         if row.owner in bad and not row.slashed:
             faults.append(f"{names[row.owner]} cheated and was not slashed")

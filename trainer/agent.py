@@ -113,11 +113,10 @@ class Trainer:
         """The round as far as it is on disk; iterating trains the rest."""
         context = self.node.context
         base = self.node.versions.base_of(chain, round)
-        digest, files = (context.params.genesis, context.genesis) if self.cheat.stale else (base.digest, base.files)
-        config = context.config(round=round, slot=position, base=digest, seed=seed)
+        config = context.config(round=round, slot=position, base=base.digest, seed=seed)
         training = self.cheat.round_type(
             context.model,
-            read_weights(files),
+            read_weights(context.genesis if self.cheat.stale else base.files),
             config=config,
             tokenizer=context.tokenizer,
             environment=context.environment,

@@ -1,6 +1,6 @@
 """Ways to cheat, for demonstrations and tests: each must cost its author the stake.
 
-A cheat replaces how a round is made (`make`) or what is served of it (`hides`); everything else stays the honest
+A cheat replaces how a round is made or what is served of it; everything else stays the honest
 trainer's code, so that what is caught is the cheat and not a clumsy node.
 """
 
@@ -22,7 +22,7 @@ PICKS = 3
 
 @dataclass(frozen=True, slots=True)
 class Cheat:
-    """`round_type` makes the round; `stale` starts from the genesis; `hides` serves no boundary."""
+    """`round_type` makes the round; `stale` starts it from the genesis; `hides` serves no boundary."""
 
     round_type: type[TrainRound] = TrainRound
     stale: bool = False

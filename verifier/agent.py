@@ -1,322 +1,295 @@
-"""What a verifier does at each block, round by round: attest, vote, reveal, show evidence, judge, collect its fees."""
+"""What a verifier does at each block: what it owes, the nearest deadline first, and collecting its fees."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Callable
 
 from kizuna import draws, index_tree
 from kizuna.chain import rules
 from kizuna.chain.client import Pinned
-from kizuna.chain.structs import Dispute, DocketView, RoundView, TaskState, bits, positions
-from kizuna.errors import ContentMalformed
+from kizuna.chain.structs import RoundView, Slot, bits, positions
+from kizuna.errors import ChainError, Reverted, StoreError, Unfunded
 from kizuna.node.agent import Node
-from kizuna.node.contribution import fetch
-from kizuna.store import Fetcher
-from kizuna.types import ZERO_DIGEST, Digest, DocketPhase, Finding, Phase, Role, Ruling
+from kizuna.store import DAG_CBOR, Cid
+from kizuna.types import ZERO_DIGEST, Digest, Finding, Mark, Phase, Role
+from verifier.attest import why_not_held
+from verifier.bench import Bench
+from verifier.cases import Cases
 from verifier.checks import Case
+from verifier.duties import Duty, Kind, RoundState, duties
 from verifier.evidence import Seat
-from verifier.examine import Ballots, Examination, ballot_of, examine, lazy
-from verifier.jury import Opinion, audit_opinion, judge, may_sit
+from verifier.examine import Examination, Examiner, lazy
+from verifier.joining import own_trainers, secrets_of, take_seat
+from verifier.jury import Rulings
+from verifier.vote import Ballots, ballot_of, covered
 
-MARGIN = 2
-"""Blocks before a deadline at which waiting for bytes ends."""
+MARGIN = 3
+"""Blocks before a deadline at which work ends, so that the call still finds a block."""
 
-SPARE_SECRETS = 8
+_OUT_OF_TURN = ("Rounds_WrongPhase", "Court_WrongPhase")
+"""The chain has moved on since the state was read."""
 
 
 class Verifier:
-    """One verifier seat. Secrets and salts follow from the key, ballots are on disk, the rest is on the chain."""
+    """One verifier seat. Secrets and salts follow from the key, what it hid is on disk, the rest is on the chain."""
 
     def __init__(self, node: Node, *, is_lazy: bool) -> None:
-        self.node, self.lazy = node, is_lazy
+        self.node, self.is_lazy = node, is_lazy
+        where = node.chain.deployment
+        folder = node.options.state / f"{where.chain_id}-{where.rounds[2:10]}-{node.task}"
+        self.ballots = Ballots(folder / "ballots")
+        self.cases = Cases(node)
+        self.bench = Bench(node, self.cases, Rulings(folder / "rulings"), is_lazy)
         self.position: int | None = None
-        self.ballots = Ballots(node.options.state / "ballots" / str(node.task))
+        self._slot: Slot | None = None
         self._secrets: draws.SecretChain | None = None
-        self._active_from = 0
-        self._paid_through = 0
-        self._reported = False
-        self._judged: dict[tuple[int, int], tuple[list[Ruling], list[Digest]]] = {}
+        self._held: dict[int, dict[int, Finding | None]] = {}
+        self._examiners: dict[int, Examiner] = {}
+        self._longest = 1  # blocks that one examination has taken
+        self._settled = 0
+        self._over: set[tuple[Kind, int, int, int]] = set()
+        self._told: dict[tuple[Kind, int, int, int], str] = {}
 
     def step(self, chain: Pinned) -> bool:
         """See `Agent.step`."""
         node = self.node
         if self.position is None:
-            self.position = self._seat(chain)
+            self.position = take_seat(node, chain)
             return False
+        if self._slot is None:
+            self._slot = node.chain.slot(node.task, Role.VERIFIER, self.position)
+            self._secrets = secrets_of(node, self._slot)
         settled = chain.settled_through(node.task)
-        if settled > self._paid_through:
-            self._paid_through = node.collect(chain, self.position, self._paid_through)
+        if settled > self._settled:
+            self._settled = node.collect(chain, self.position, self._settled)
+            self._forget(settled)
         if node.leave(chain, self.position):
             return True
-        opened = chain.next_round(node.task) - 1
-        for round in range(opened, settled, -1):  # the newest has the nearest deadlines
-            self._serve(chain, self.position, round)
-        self._report_head(chain, self.position, opened)
+        rounds = range(settled + 1, chain.next_round(node.task))
+        states = [self._state(chain, round) for round in rounds]
+        if not rounds and settled == node.params.rounds:
+            states = [self._state(chain, settled)]  # its version may still be unreported
+        windows = node.params.windows
+        for duty in duties(states, self.position, block=chain.block.number, windows=windows):
+            if node.stop.is_set():
+                return False
+            self._try(chain, duty)
         node.advance(chain, self.position)
         return False
 
-    # --- joining ---
+    def _state(self, chain: Pinned, round: int) -> RoundState:
+        task, params = self.node.task, self.node.params
+        assert self.position is not None
+        view = chain.round(task, round)
+        contested = view.phase is Phase.CHALLENGE
+        shows = contested and view.audit != ZERO_DIGEST and view.revealed >> self.position & 1
+        return RoundState(
+            round=round,
+            view=view,
+            dockets=tuple(chain.docket(task, round, docket) for docket in (1, 2)) if contested else (),
+            audited=bool(shows and chain.audit_of(task, round, self.position)[0]),
+            is_last=round == params.rounds,
+        )
 
-    def _seat(self, chain: Pinned) -> int | None:
-        node = self.node
-        position = node.position(chain)
-        if position is None:
-            if chain.state_of(node.task) not in (TaskState.LISTED, TaskState.RUNNING):
-                node.say("the task takes no more verifiers")
-                node.stop.set()
-                return None
-            money = node.params.money
-            bonds = rules.bond(money, verifiers=node.params.verifier_seats) * 3
-            first = chain.next_round(node.task)
-            position = node.join(secret_tip=self._chain_from(first).tip, extra_wei=self._affordable(chain, bonds))
-            node.say(f"joined as verifier {position}")
-        self._active_from = node.chain.slot(node.task, Role.VERIFIER, position).active_from
-        self._secrets = self._chain_from(self._active_from)
-        return position
-
-    def _affordable(self, chain: Pinned, wanted: int) -> int:
-        """As much of the bonds for challenges as the account can deposit beside its stake."""
-        token, stake = self.node.params.token, self.node.params.money.verifier_stake
-        owned = chain.token_balance(token, self.node.account.address) + chain.free_of(token, self.node.account.address)
-        return max(0, min(wanted, owned - stake))
-
-    def _chain_from(self, first: int) -> draws.SecretChain:
-        length = self.node.params.rounds + SPARE_SECRETS
-        return draws.SecretChain(self.node.secret("secrets", first), length)
-
-    # --- a round ---
-
-    def _serve(self, chain: Pinned, position: int, round: int) -> None:
-        view = chain.round(self.node.task, round)
-        if not view.verifiers >> position & 1:
+    def _try(self, chain: Pinned, duty: Duty) -> None:
+        """Does what can be done of a duty now. One that fails must not keep the others waiting."""
+        key = (duty.kind, duty.round, duty.docket, duty.attempt)
+        if key in self._over:
             return
-        if view.phase is Phase.ATTEST and view.attesters & ~view.attested & 1 << position:
-            self._attest(chain, round, view)
-        elif view.phase is Phase.VOTE and view.checkers & ~view.voted & 1 << position:
-            self._vote(chain, position, round, view)
-        elif view.phase is Phase.REVEAL and view.voted & ~view.revealed & 1 << position:
-            self._reveal(round, view)
-        elif view.phase is Phase.CHALLENGE:
-            self._show_evidence(chain, position, round, view)
-            for docket in (1, 2):
-                self._sit(chain, position, round, docket)
+        try:
+            self._do(chain, duty)
+            self._told.pop(key, None)
+        except Unfunded:
+            raise
+        except (ChainError, StoreError) as error:
+            if isinstance(error, Reverted) and error.name not in _OUT_OF_TURN:
+                self._over.add(key)  # asking again would not change the answer
+            if self._told.get(key) != str(error):
+                self.node.say(f"{duty.kind}: {error}", round=duty.round)
+            self._told[key] = str(error)
 
-    def _attest(self, chain: Pinned, round: int, view: RoundView) -> None:
-        """Held is what the mirrors serve whole and as committed. Waits for the rest until shortly before the end."""
+    def _do(self, chain: Pinned, duty: Duty) -> None:
+        assert self.position is not None
+        work: dict[Kind, Callable[[], None]] = {
+            Kind.ATTEST: lambda: self._attest(chain, duty),
+            Kind.VOTE: lambda: self._vote(chain, duty),
+            Kind.REVEAL: lambda: self._reveal(duty),
+            Kind.EVIDENCE: lambda: self._show_evidence(chain, duty),
+            Kind.JCOMMIT: lambda: self.bench.commit(chain, duty, self._place),
+            Kind.JREVEAL: lambda: self.bench.reveal(duty),
+            Kind.REPORT: lambda: self._report_head(chain, duty),
+        }
+        work[duty.kind]()
+
+    @property
+    def _place(self) -> int:
+        assert self.position is not None
+        return self.position
+
+    def _forget(self, settled: int) -> None:
+        self.cases.forget(settled)
+        self.bench.forget(settled)
+        for known in (self._held, self._examiners):
+            for round in [round for round in known if round <= settled]:
+                del known[round]
+        self._over = {key for key in self._over if key[1] > settled or key[0] is Kind.REPORT}
+        self._told = {key: text for key, text in self._told.items() if key[1] > settled}
+        self.node.tidy(settled)
+
+    def _left(self, duty: Duty) -> int:
+        """Blocks that are left for work."""
+        return duty.deadline - self.node.chain.block.number - MARGIN
+
+    # --- attesting ---
+
+    def _attest(self, chain: Pinned, duty: Duty) -> None:
+        """Held is what the mirrors serve as it was committed. Waits for the rest until shortly before the end."""
+        view = chain.round(self.node.task, duty.round)
         committed = positions(view.committed)
-        if self.lazy:
-            held = set(committed)
-        else:
-            found = {slot: self._case(chain, round, slot, self.node.fetcher) for slot in committed}
-            held = {slot for slot, case in found.items() if isinstance(case, Case)}
-            if len(held) < len(committed) and chain.block.number < view.phase_end - MARGIN:
-                return
-            for slot in set(committed) - held:
-                fault = found[slot]
-                self.node.say(f"slot {slot} is not held: {getattr(fault, 'detail', '')}", round=round)
-        self.node.chain.attest(self.node.task, round, bits(sorted(held)), deadline_block=view.phase_end)
-        self.node.say(f"attested {sorted(held)}", round=round)
+        faults = self._held.setdefault(duty.round, {})
+        if self.is_lazy:
+            faults.update(dict.fromkeys(committed))
+        for slot in committed:
+            if slot in faults and faults[slot] is None:
+                continue
+            if slot in faults and self._left(duty) <= 0:
+                continue
+            found = self.cases.of(chain, duty.round, slot)
+            faults[slot] = why_not_held(found)
+            self._keep(chain, duty.round, slot, found)
+        missing = {slot: fault for slot, fault in faults.items() if fault is not None}
+        if missing and self._left(duty) > 0:
+            return
+        for slot, fault in missing.items():
+            self.node.say(f"slot {slot} is not held: {fault.reason}: {fault.detail}", round=duty.round)
+        held = sorted(set(committed) - set(missing))
+        self.node.chain.attest(self.node.task, duty.round, bits(held), deadline_block=duty.deadline)
+        self.node.say(f"attested {held}", round=duty.round)
 
-    def _vote(self, chain: Pinned, position: int, round: int, view: RoundView) -> None:
-        saved = self.ballots.load(round)
+    def _keep(self, chain: Pinned, round: int, slot: int, found: Case | Finding) -> None:
+        """What a dispute may still be about stays here until the round is settled."""
+        if isinstance(found, Case):
+            manifest = Cid(self.cases.roots(chain, round)[slot][0], DAG_CBOR)
+            self.node.keep(round, manifest, *found.contents())
+
+    # --- checking ---
+
+    def _vote(self, chain: Pinned, duty: Duty) -> None:
+        task = self.node.task
+        saved = self.ballots.load(duty.round)
         if saved is None:
-            seat = self._seat_of(position, round, view)
-            found = self._examine(chain, seat, view)
+            found = self._examine(chain, duty)
+            if found is None:
+                return
+            seat = self._seat(duty.round, chain.round(task, duty.round))
             ballot = ballot_of(
                 found,
                 secret=seat.secret,
-                previous=self._previous_version(chain, round),
-                salt=self.node.secret("ballot", round),
+                previous=self._previous_version(chain, duty.round),
+                salt=self.node.secret("ballot", duty.round),
             )
-            self.ballots.save(round, ballot, found.leaves)
+            self.ballots.save(duty.round, ballot, found.leaves)
             saved = ballot, found.leaves
         ballot = saved[0]
-        hidden = chain.ballot_hash(self.node.task, round, self.node.account.address, ballot)
-        self.node.chain.vote(self.node.task, round, hidden, deadline_block=view.phase_end)
-        challenged = [challenge.slot for challenge in ballot.challenges]
-        self.node.say(f"voted{f', challenging {challenged}' if challenged else ''}", round=round)
+        hidden = chain.ballot_hash(task, duty.round, self.node.account.address, ballot)
+        self.node.chain.vote(task, duty.round, hidden, deadline_block=duty.deadline)
+        passed, challenged = rules.marked(ballot.marks, Mark.PASS), rules.marked(ballot.marks, Mark.CHALLENGE)
+        accused = f", challenges {list(challenged)}" if challenged else ""
+        self.node.say(f"voted: passes {list(passed)}{accused}", round=duty.round)
 
-    def _examine(self, chain: Pinned, seat: Seat, view: RoundView) -> Examination:
-        node = self.node
-        convicted = chain.convicted(node.task, Role.TRAINER)
-        own = self._own_trainers(chain)
-        slots = tuple(slot for slot in positions(view.held & ~convicted) if slot not in own)
-        if self.lazy:
-            return lazy(seat, node.params, slots)
-        urls = [url for (role, _), url in chain.endpoints(node.task).items() if role is Role.TRAINER]
-        fetcher = node.fetcher_with(*urls)
-        found = examine(
-            seat,
-            node.params,
-            slots,
-            lambda slot: self._case(chain, seat.round, slot, fetcher),
-            say=lambda text: node.say(text, round=seat.round),
-        )
-        return self._what_bonds_cover(chain, found, seat.round)
+    def _examine(self, chain: Pinned, duty: Duty) -> Examination | None:
+        """Examines until the next block. The result once all is done or time is short, else None."""
+        view = chain.round(self.node.task, duty.round)
+        examiner = self._examiners.get(duty.round) or self._new_examiner(chain, duty.round, view)
+        self._examiners[duty.round] = examiner
+        if self.is_lazy:
+            return lazy(examiner.seat, self.node.params, examiner.slots)
+        for slot in (*examiner.todo(), *examiner.unserved()):
+            now = self.node.chain.block.number
+            if self._left(duty) <= self._longest:
+                break
+            if now > chain.block.number or self.node.stop.is_set():
+                return None  # a new block may have brought something more urgent
+            try:
+                case = self.cases.of(chain, duty.round, slot, endpoint=True)
+            except StoreError as error:
+                self.node.say(f"slot {slot} cannot be examined now: {error}", round=duty.round)
+                break
+            examiner.look(slot, case)
+            self._keep(chain, duty.round, slot, case)
+            self._longest = max(self._longest, self.node.chain.block.number - now)
+        is_open = examiner.todo() or examiner.unserved()
+        if self.node.stop.is_set() or (is_open and self._left(duty) > self._longest):
+            return None
+        blame = not examiner.unserved() or self.cases.mirrors_answer()
+        return self._covered(chain, examiner.result(blame_unserved=blame), duty.round)
 
-    def _what_bonds_cover(self, chain: Pinned, found: Examination, round: int) -> Examination:
-        """A challenge that cannot be bonded is left out, mark and all."""
-        node, money = self.node, self.node.params.money
-        assert self.position is not None
-        purse = chain.free_of(node.params.token, node.account.address)
-        spare = max(0, chain.stake_of(node.task, Role.VERIFIER, self.position) - money.verifier_slash)
-        affordable = (purse + spare) // max(1, chain.bond_for(node.task, round))
-        kept = dict(sorted(found.findings.items())[:affordable])
-        dropped = set(found.findings) - set(kept)
+    def _new_examiner(self, chain: Pinned, round: int, view: RoundView) -> Examiner:
+        assert self._slot is not None
+        own = own_trainers(self.node, chain, self._slot.owner)
+        slots = tuple(slot for slot in positions(view.held) if slot not in own)
+        seat = self._seat(round, view)
+        return Examiner(seat, self.node.params, slots, lambda text: self.node.say(text, round=round))
+
+    def _covered(self, chain: Pinned, found: Examination, round: int) -> Examination:
+        """Leaves out what this seat cannot bond."""
+        if not found.findings:
+            return found
+        node, params = self.node, self.node.params
+        assert self._slot is not None
+        purse = chain.free_of(params.token, self._slot.owner)
+        spare = max(0, chain.stake_of(node.task, Role.VERIFIER, self._place) - params.money.verifier_slash)
+        kept, dropped = covered(found, (purse + spare) // max(1, chain.bond_for(node.task, round)))
         if dropped:
-            node.say(f"no bond left to challenge slots {sorted(dropped)}: deposit more", round=round)
-        marks = {slot: mark for slot, mark in found.marks.items() if slot not in dropped}
-        return Examination(marks, kept, found.leaves)
+            node.say(f"no bond left to challenge slots {list(dropped)}: deposit more", round=round)
+        return kept
 
-    def _reveal(self, round: int, view: RoundView) -> None:
-        saved = self.ballots.load(round)
+    def _reveal(self, duty: Duty) -> None:
+        saved = self.ballots.load(duty.round)
         if saved is None:
-            self.node.say("the ballot of this round is not on this disk: it cannot be opened", round=round)
-            return
-        self.node.chain.reveal(self.node.task, round, saved[0], deadline_block=view.phase_end)
-        self.node.say("revealed", round=round)
+            raise StoreError("the ballot of this round is not on this disk: it cannot be opened")
+        self.node.chain.reveal(self.node.task, duty.round, saved[0], deadline_block=duty.deadline)
+        self.node.say("revealed", round=duty.round)
 
-    def _show_evidence(self, chain: Pinned, position: int, round: int, view: RoundView) -> None:
-        mine = view.revealed >> position & 1 and view.audit != ZERO_DIGEST
-        if not mine or chain.block.number > view.phase_end or position in chain.evidence(self.node.task, round):
-            return
-        audited, index, _ = chain.audit_of(self.node.task, round, position)
-        saved = self.ballots.load(round)
-        if not audited or saved is None:
-            return
+    def _show_evidence(self, chain: Pinned, duty: Duty) -> None:
+        key = (duty.kind, duty.round, duty.docket, duty.attempt)
+        saved = self.ballots.load(duty.round)
+        if saved is None:
+            raise StoreError("the evidence of this round is not on this disk: it cannot be shown")
+        _, index, _ = chain.audit_of(self.node.task, duty.round, self._place)
         leaves = saved[1]
         proof = index_tree.prove(leaves, index)
-        self.node.chain.post_evidence(self.node.task, round, leaves[index], proof, deadline_block=view.phase_end)
-        self.node.say(f"audited: showed leaf {index} of {len(leaves)}", round=round)
-
-    # --- juries ---
-
-    def _sit(self, chain: Pinned, position: int, round: int, docket: int) -> None:
-        view = chain.docket(self.node.task, round, docket)
-        if not view.jurors >> position & 1:
-            return
-        if view.phase is DocketPhase.JCOMMIT and not view.committed >> position & 1:
-            self._commit_rulings(chain, position, round, docket, view)
-        elif view.phase is DocketPhase.JREVEAL and view.committed & ~view.revealed & 1 << position:
-            rulings, results = self._rulings(round, docket)
-            self.node.chain.jreveal(
-                self.node.task,
-                round,
-                docket,
-                rulings=rulings,
-                results=results,
-                salt=self.node.secret("jury", round, docket),
-                deadline_block=view.phase_end,
-            )
-
-    def _commit_rulings(self, chain: Pinned, position: int, round: int, docket: int, view: DocketView) -> None:
-        disputes = chain.disputes(self.node.task, round, docket)
-        opinions = [
-            self._opinion(chain, round, dispute) if may_sit(dispute, position) else Opinion(Ruling.NONE, ZERO_DIGEST)
-            for dispute in disputes
-        ]
-        if any(opinion.waiting for opinion in opinions) and chain.block.number < view.phase_end - 3 * MARGIN:
-            return  # what is not served yet may still come
-        rulings, results = [o.ruling for o in opinions], [o.result for o in opinions]
-        self._keep_rulings(round, docket, rulings, results)
-        hidden = chain.juror_hash(
-            self.node.task,
-            round,
-            docket,
-            self.node.account.address,
-            rulings=rulings,
-            results=results,
-            salt=self.node.secret("jury", round, docket),
-        )
-        self.node.chain.jcommit(self.node.task, round, docket, hidden, deadline_block=view.phase_end)
-        names = ", ".join(f"{d.role.name.lower()} {d.accused} {r.name}" for d, r in zip(disputes, rulings, strict=True))
-        self.node.say(f"docket {docket}: {names}", round=round)
-
-    def _opinion(self, chain: Pinned, round: int, dispute: Dispute) -> Opinion:
-        if self.lazy:
-            return Opinion(Ruling.CLEAN, ZERO_DIGEST)
-
-        def case_of(slot: int) -> Case | Finding:
-            return self._case(chain, round, slot, self.node.fetcher)
-
-        return judge(
-            dispute,
-            case_of,
-            audit=lambda d: audit_opinion(d, chain, self.node.params, case_of, task=self.node.task, round=round),
-        )
-
-    def _keep_rulings(self, round: int, docket: int, rulings: list[Ruling], results: list[Digest]) -> None:
-        self._judged[round, docket] = rulings, results
-        record = {"rulings": [int(r) for r in rulings], "results": ["0x" + r.hex() for r in results]}
-        path = self._rulings_path(round, docket)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(record))
-        partial.rename(path)
-
-    def _rulings(self, round: int, docket: int) -> tuple[list[Ruling], list[Digest]]:
-        if (round, docket) not in self._judged:
-            record = json.loads(self._rulings_path(round, docket).read_text())
-            results = [Digest(bytes.fromhex(text[2:])) for text in record["results"]]
-            self._judged[round, docket] = [Ruling(r) for r in record["rulings"]], results
-        return self._judged[round, docket]
-
-    def _rulings_path(self, round: int, docket: int) -> Path:
-        return self.node.options.state / "rulings" / str(self.node.task) / f"{round}-{docket}.json"
+        self.node.chain.post_evidence(self.node.task, duty.round, leaves[index], proof, deadline_block=duty.deadline)
+        self._over.add(key)
+        self.node.say(f"audited: showed leaf {index} of {len(leaves)}", round=duty.round)
 
     # --- what others need to be known for ---
 
-    def _report_head(self, chain: Pinned, position: int, opened: int) -> None:
+    def _report_head(self, chain: Pinned, duty: Duty) -> None:
         """After the last round nobody's ballot can report its version: this call does."""
-        node = self.node
-        if opened != node.params.rounds or opened == 0 or self.lazy:
-            return
-        view = chain.round(node.task, opened)
-        soft = view.phase in (Phase.CHALLENGE, Phase.FINAL, Phase.VOID)
-        if soft and view.version == ZERO_DIGEST and view.verifiers >> position & 1 and not self._reported:
-            node.chain.report_head(node.task, node.versions.base_of(chain, opened + 1).digest)
-            self._reported = True
+        if not self.is_lazy:
+            head = self.node.versions.base_of(chain, duty.round + 1).digest
+            self.node.chain.report_head(self.node.task, head)
+        self._over.add((duty.kind, duty.round, duty.docket, duty.attempt))
 
     def _previous_version(self, chain: Pinned, round: int) -> Digest:
+        """What the round before made, by this node's own computation; 0, which is no report, where it cannot tell."""
         if round == 1:
             return ZERO_DIGEST
-        return self.node.versions.base_of(chain, round).digest
+        try:
+            return self.node.versions.base_of(chain, round).digest
+        except StoreError as error:
+            self.node.say(f"the version before is not reported: {error}", round=round)
+            return ZERO_DIGEST
 
-    def _seat_of(self, position: int, round: int, view: RoundView) -> Seat:
-        assert self._secrets is not None
+    def _seat(self, round: int, view: RoundView) -> Seat:
+        assert self._secrets is not None and self._slot is not None
+        secret = self._secrets.secret(round, active_from=self._slot.active_from)
         return Seat(
             task=self.node.task,
             round=round,
-            position=position,
+            position=self._place,
             operator=self.node.account.address,
             seal=view.seal,
-            secret=Digest(self._secrets.secret(round, active_from=self._active_from)),
+            secret=Digest(secret),
         )
-
-    def _own_trainers(self, chain: Pinned) -> set[int]:
-        slots = chain.slots(self.node.task, Role.TRAINER)
-        return {p for p, slot in enumerate(slots) if slot.owner == str(self.node.account.address)}
-
-    def _case(self, chain: Pinned, round: int, slot: int, fetcher: Fetcher) -> Case | Finding:
-        """A slot's contribution with its base, or the fault that it has as a whole."""
-        node = self.node
-        base = node.versions.base_of(chain, round)
-        seed = chain.round(node.task, round).seed
-        if seed == ZERO_DIGEST:
-            raise ContentMalformed(f"round {round} has no seed yet")
-        config = node.context.config(round=round, slot=slot, base=base.digest, seed=seed)
-        roots = chain.commitments(node.task, round)[slot]
-        where = chain.deployment
-        found = fetch(
-            node.context,
-            node.blocks,
-            fetcher,
-            roots,
-            config,
-            chain=where.chain_id,
-            rounds=bytes.fromhex(where.rounds[2:]),
-        )
-        if isinstance(found, Finding):
-            return found
-        return Case(node.context, config, found, base, node.blocks, fetcher)

@@ -24,7 +24,7 @@ from kizuna.rl.model import F32, read_weights
 from kizuna.rl.rollouts import Group
 from kizuna.rl.state import FILES, Boundary
 from kizuna.shardcast import update as updates
-from kizuna.store import Blocks, Fetcher
+from kizuna.store import DAG_PB, Blocks, Cid, Fetcher
 from kizuna.toploc.receipts import Leaf, Receipt, logprobs_hash, tokens_hash
 from kizuna.types import ZERO_DIGEST, Check, Digest, Finding, Reason
 
@@ -60,6 +60,10 @@ class Case:
         if isinstance(found, Boundary):
             self._read[j] = found
         return found
+
+    def contents(self) -> tuple[Cid, ...]:
+        """The boundary directories that were read so far."""
+        return tuple(Cid(self.contribution.manifest.boundaries[j], DAG_PB) for j in sorted(self._read) if j)
 
 
 def check(case: Case, kind: Check, item: int) -> Finding | None:

@@ -13,6 +13,9 @@ from kizuna.rl.state import Boundary
 from kizuna.types import Check, Digest, Finding
 from verifier.checks import Case
 
+MAX_LEAF_BYTES = 1024
+"""The contract takes no larger leaf, and whoever is audited and shows none is slashed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
@@ -61,7 +64,7 @@ def all_items(seat: Seat, params: TaskParams, passed: Sequence[int]) -> Iterator
 
 
 def leaf(seat: Seat, item: Item, shown: bytes) -> bytes:
-    """An evidence leaf: eight words of context, then the evidence."""
+    """An evidence leaf: eight words of context, then as much of the evidence as the contract takes."""
     head = abi_words(
         seat.task,
         seat.round,
@@ -72,7 +75,7 @@ def leaf(seat: Seat, item: Item, shown: bytes) -> bytes:
         item.number,
         int(seat.operator, 16),
     )
-    return head + shown
+    return (head + shown)[:MAX_LEAF_BYTES]
 
 
 def key_of(seat: Seat, params: TaskParams, item: Item) -> EvidenceKey:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from kizuna import index_tree
-from kizuna.chain import rules
-from kizuna.chain.structs import Ballot, Challenge, TaskParams
+from kizuna.chain.structs import TaskParams
+from kizuna.errors import StoreFull
 from kizuna.hashing import keccak
-from kizuna.types import Check, Digest, Finding, Mark
-from verifier.checks import Case, check_encode, check_rollout, check_segment, check_update, result_digest
+from kizuna.types import Check, Finding, Mark, Reason
+from verifier.checks import Case, check_encode, check_rollout, check_segment, check_update
 from verifier.evidence import Item, Seat, all_items, items, leaf, show_rollout, sketch_of
 
 
@@ -26,31 +22,62 @@ class Examination:
     leaves: tuple[bytes, ...]
 
 
-def examine(
-    seat: Seat,
-    params: TaskParams,
-    slots: tuple[int, ...],
-    case_of: Callable[[int], Case | Finding],
-    *,
-    say: Callable[[str], None],
-) -> Examination:
-    """Examines every slot. A fault ends the work on its slot: one is enough."""
-    marks: dict[int, Mark] = {}
-    findings: dict[int, Finding] = {}
-    leaves: list[bytes] = []
-    for slot in sorted(slots):
-        case = case_of(slot)
-        outcome = case if isinstance(case, Finding) else examine_one(seat, params, slot, case)
-        if isinstance(outcome, Finding):
-            marks[slot], findings[slot] = Mark.CHALLENGE, outcome
-            say(f"slot {slot} fails {outcome.check.name} {outcome.item}: {outcome.reason} ({outcome.detail})")
-            continue
-        marks[slot] = Mark.PASS
-        leaves += outcome
-    return Examination(marks, findings, tuple(leaves))
+@dataclass(slots=True)
+class Examiner:
+    """One seat's examination of `slots`, one at a time, so that it can be given up or taken up between any two."""
+
+    seat: Seat
+    params: TaskParams
+    slots: tuple[int, ...]
+    say: Callable[[str], None]
+    _outcomes: dict[int, Finding | tuple[bytes, ...] | None] = field(default_factory=dict)
+
+    def todo(self) -> tuple[int, ...]:
+        """Slots that nothing is known of yet. Seats begin in different places: in want of time they share the work."""
+        first = self.seat.position % max(1, len(self.slots))
+        return tuple(slot for slot in self.slots[first:] + self.slots[:first] if slot not in self._outcomes)
+
+    def unserved(self) -> tuple[int, ...]:
+        """Slots of which something was not served when it was asked for."""
+        return tuple(slot for slot, found in self._outcomes.items() if is_unserved(found))
+
+    def look(self, slot: int, case: Case | Finding) -> None:
+        """Examines a slot. A fault ends the work on it: one is enough."""
+        try:
+            found = case if isinstance(case, Finding) else examine_one(self.seat, self.params, slot, case)
+        except StoreFull:
+            raise
+        except Exception as error:
+            # Whatever a stranger's bytes can still provoke must not end the node: it has other slots to examine.
+            self.say(f"slot {slot} cannot be examined: {type(error).__name__}: {error}")
+            self._outcomes[slot] = None
+            return
+        self._outcomes[slot] = found
+        if isinstance(found, Finding) and not is_unserved(found):
+            self.say(f"slot {slot} fails {found.check.name} {found.item}: {found.reason} ({found.detail})")
+
+    def result(self, *, blame_unserved: bool = True) -> Examination:
+        """Marks for what was examined; SKIP, which is no mark, for the rest, and for what was not served if so told."""
+        marks: dict[int, Mark] = {}
+        findings: dict[int, Finding] = {}
+        leaves: list[bytes] = []
+        for slot, found in sorted(self._outcomes.items(), key=lambda entry: entry[0]):
+            if found is None or (is_unserved(found) and not blame_unserved):
+                continue
+            if isinstance(found, Finding):
+                marks[slot], findings[slot] = Mark.CHALLENGE, found
+            else:
+                marks[slot] = Mark.PASS
+                leaves += found
+        return Examination(marks, findings, tuple(leaves))
 
 
-def examine_one(seat: Seat, params: TaskParams, slot: int, case: Case) -> list[bytes] | Finding:
+def is_unserved(found: object) -> bool:
+    """Whether this is a fault that may be gone at the next look."""
+    return isinstance(found, Finding) and found.reason is Reason.UNAVAILABLE
+
+
+def examine_one(seat: Seat, params: TaskParams, slot: int, case: Case) -> tuple[bytes, ...] | Finding:
     """The evidence leaves of a sound contribution, in order, or its first fault."""
     fault = check_update(case) or check_encode(case)
     if fault is not None:
@@ -61,7 +88,7 @@ def examine_one(seat: Seat, params: TaskParams, slot: int, case: Case) -> list[b
         if isinstance(shown, Finding):
             return shown
         leaves.append(leaf(seat, item, shown))
-    return leaves
+    return tuple(leaves)
 
 
 def _examine_item(seat: Seat, params: TaskParams, case: Case, item: Item) -> bytes | Finding:
@@ -77,66 +104,3 @@ def lazy(seat: Seat, params: TaskParams, slots: tuple[int, ...]) -> Examination:
         leaf(seat, item, keccak(bytes([item.slot, item.number & 255])) * 4) for item in all_items(seat, params, slots)
     )
     return Examination(dict.fromkeys(slots, Mark.PASS), {}, leaves)
-
-
-def ballot_of(found: Examination, *, secret: Digest, previous: Digest, salt: Digest) -> Ballot:
-    """The ballot that says what was found."""
-    challenges = tuple(
-        Challenge(slot, finding.check, finding.item, result_digest(finding))
-        for slot, finding in sorted(found.findings.items())
-    )
-    return Ballot(
-        marks=rules.marks_of(found.marks),
-        secret=secret,
-        evidence_root=Digest(index_tree.root(found.leaves)),
-        previous_version=previous,
-        salt=salt,
-        challenges=challenges,
-    )
-
-
-class Ballots:
-    """Ballots and their evidence on disk, written before the vote is sent: what is hidden must be openable."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def save(self, round: int, ballot: Ballot, leaves: tuple[bytes, ...]) -> None:
-        """Keeps what was saved first: a ballot voted for is never replaced."""
-        path = self._path(round)
-        if path.exists():
-            return
-        record = {"ballot": asdict(ballot), "leaves": leaves}
-        partial = path.with_suffix(".partial")
-        with partial.open("w") as file:
-            json.dump(record, file, default=lambda value: "0x" + value.hex())
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(path)
-
-    def load(self, round: int) -> tuple[Ballot, tuple[bytes, ...]] | None:
-        """The ballot of a round and its evidence leaves, None if there is none."""
-        path = self._path(round)
-        if not path.exists():
-            return None
-        record = json.loads(path.read_text())
-        b = record["ballot"]
-        ballot = Ballot(
-            marks=b["marks"],
-            secret=_digest(b["secret"]),
-            evidence_root=_digest(b["evidence_root"]),
-            previous_version=_digest(b["previous_version"]),
-            salt=_digest(b["salt"]),
-            challenges=tuple(
-                Challenge(c["slot"], Check(c["check"]), c["item"], _digest(c["measured"])) for c in b["challenges"]
-            ),
-        )
-        return ballot, tuple(bytes.fromhex(text[2:]) for text in record["leaves"])
-
-    def _path(self, round: int) -> Path:
-        return self.folder / f"{round}.json"
-
-
-def _digest(text: str) -> Digest:
-    return Digest(bytes.fromhex(text[2:]))

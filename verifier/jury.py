@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kizuna.chain import rules
-from kizuna.chain.client import Pinned
-from kizuna.chain.structs import Dispute, TaskParams
+from kizuna.chain.structs import Ballot, Dispute, TaskParams
 from kizuna.hashing import keccak
-from kizuna.types import Check, Digest, Finding, Mark, Reason, Role, Ruling
-from verifier.checks import Case, check_encode, check_rollout, check_segment, check_update, result_digest
-from verifier.evidence import Seat, all_items, leaf, show_rollout, show_segment
-
-CaseOf = Callable[[int], Case | Finding]
-"""The contribution of a slot as the mirrors serve it."""
+from kizuna.types import ZERO_DIGEST, Check, Digest, Finding, Mark, Reason, Role, Ruling
+from verifier.checks import Case, check, result_digest
+from verifier.evidence import Item, Seat, all_items, leaf, show_rollout, show_segment
+from verifier.records import Records, unhex
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """A ruling and the digest of what the juror computed. `waiting`: bytes may still arrive."""
+    """A ruling and the digest of what the juror computed. `waiting`: it rests on bytes that may still arrive."""
 
     ruling: Ruling
-    result: Digest
+    result: Digest = ZERO_DIGEST
     waiting: bool = False
+
+
+NO_OPINION = Opinion(Ruling.NONE)
 
 
 def may_sit(dispute: Dispute, position: int) -> bool:
@@ -33,12 +34,9 @@ def may_sit(dispute: Dispute, position: int) -> bool:
     return not (dispute.challengers and dispute.first_challenger == position)
 
 
-def judge(dispute: Dispute, case_of: CaseOf, *, audit: Callable[[Dispute], Opinion]) -> Opinion:
-    """The ruling on one dispute."""
-    if dispute.check is Check.EVIDENCE:
-        return audit(dispute)
-    case = case_of(dispute.accused)
-    fault = case if isinstance(case, Finding) else _rerun(case, dispute)
+def judge(dispute: Dispute, case: Case | Finding) -> Opinion:
+    """The ruling on a trainer's work. A drawn item that is not served counts as wrong work."""
+    fault = case if isinstance(case, Finding) else check(case, dispute.check, dispute.item)
     if fault is None:
         return Opinion(Ruling.CLEAN, result_digest(None))
     gross = fault.gross or dispute.check is not Check.SEGMENT
@@ -46,45 +44,46 @@ def judge(dispute: Dispute, case_of: CaseOf, *, audit: Callable[[Dispute], Opini
     return Opinion(ruling, result_digest(fault), waiting=fault.reason is Reason.UNAVAILABLE)
 
 
-def _rerun(case: Case, dispute: Dispute) -> Finding | None:
-    """The disputed check alone. A drawn item that is not served counts as wrong work."""
-    if dispute.check is Check.UPDATE:
-        return check_update(case)
-    if dispute.check is Check.ENCODE:
-        return check_encode(case)
-    if dispute.check is Check.ROLLOUT:
-        return check_rollout(case, dispute.item)
-    if dispute.check is Check.SEGMENT:
-        return check_segment(case, dispute.item)
-    segments = case.config.segments
-    needed = (segments,) if dispute.item == segments else (dispute.item, dispute.item + 1)
-    for j in needed:
-        boundary = case.boundary(j)
-        if isinstance(boundary, Finding):
-            return boundary
-    return None
+def shown_item(seat: Seat, params: TaskParams, ballot: Ballot, index: int) -> Item:
+    """Which item the evidence leaf of this index is about, by the accused's own secret."""
+    return list(all_items(seat, params, rules.marked(ballot.marks, Mark.PASS)))[index]
 
 
-def audit_opinion(
-    dispute: Dispute, chain: Pinned, params: TaskParams, case_of: CaseOf, *, task: int, round: int
-) -> Opinion:
-    """Whether a posted evidence leaf is what the accused's own secret asks for, byte for byte."""
-    ballot = chain.ballots(task, round).get(dispute.accused)
-    posted = chain.evidence(task, round).get(dispute.accused)
-    if ballot is None or posted is None:
-        return Opinion(Ruling.INDETERMINATE, result_digest(None))
-    operator = chain.slot(task, Role.VERIFIER, dispute.accused).operator
-    seal = chain.round(task, round).seal
-    seat = Seat(task=task, round=round, position=dispute.accused, operator=operator, seal=seal, secret=ballot.secret)
-    passed = rules.marked(ballot.marks, Mark.PASS)
-    item = list(all_items(seat, params, passed))[dispute.item]
-    case = case_of(item.slot)
-    if isinstance(case, Finding):
-        return Opinion(Ruling.INDETERMINATE, result_digest(case), waiting=True)
+def judge_evidence(dispute: Dispute, seat: Seat, params: TaskParams, item: Item, case: Case | Finding) -> Opinion:
+    """Whether a posted leaf is, byte for byte, what the accused would have computed had it done its work.
+
+    Where the trainer no longer serves the bytes nobody can tell, and that is not the verifier's fault.
+    """
     show = show_segment if item.check is Check.SEGMENT else show_rollout
-    shown = show(seat, params, case, item)
+    shown = case if isinstance(case, Finding) else show(seat, params, case, item)
     if isinstance(shown, Finding):
-        return Opinion(Ruling.INDETERMINATE, result_digest(shown), waiting=True)
-    expected = leaf(seat, item, shown)
-    ruling = Ruling.CLEAN if posted == expected else Ruling.GUILTY_GROSS
-    return Opinion(ruling, Digest(keccak(expected)))
+        return Opinion(Ruling.INDETERMINATE, result_digest(shown), waiting=shown.reason is Reason.UNAVAILABLE)
+    expected = Digest(keccak(leaf(seat, item, shown)))
+    return Opinion(Ruling.CLEAN if dispute.measured == expected else Ruling.GUILTY_GROSS, expected)
+
+
+def concluded(opinion: Opinion, *, mirrors_answer: bool) -> Opinion:
+    """An opinion when there is no more time: with no mirror in reach what was not served is nobody's fault."""
+    if opinion.waiting and not mirrors_answer:
+        return Opinion(Ruling.INDETERMINATE, opinion.result)
+    return opinion
+
+
+class Rulings:
+    """Rulings on disk, written before their hash is sent."""
+
+    def __init__(self, folder: Path) -> None:
+        self._records = Records(folder)
+
+    def save(self, round: int, docket: int, opinions: Sequence[Opinion]) -> None:
+        """Keeps what was saved first."""
+        record = {"rulings": [int(o.ruling) for o in opinions], "results": [o.result for o in opinions]}
+        self._records.save(f"{round}-{docket}", record)
+
+    def load(self, round: int, docket: int) -> tuple[Opinion, ...] | None:
+        """The rulings on a docket in the order of its disputes, None if there are none."""
+        record = self._records.load(f"{round}-{docket}")
+        if record is None:
+            return None
+        pairs = zip(record["rulings"], record["results"], strict=True)
+        return tuple(Opinion(Ruling(ruling), Digest(unhex(result))) for ruling, result in pairs)

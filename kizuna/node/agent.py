@@ -14,6 +14,7 @@ from time import gmtime, strftime
 from types import FrameType, TracebackType
 from typing import Protocol
 
+import torch
 import typer
 from eth_account.signers.local import LocalAccount
 
@@ -25,6 +26,7 @@ from kizuna.errors import ChainError, ConfigError, KizunaError, NumericsMismatch
 from kizuna.hashing import tagged
 from kizuna.node.task_context import MAX_GENESIS, TaskContext, load_context
 from kizuna.node.versions import Versions
+from kizuna.rl.determinism import THREADS
 from kizuna.store import DAG_CBOR, DAG_PB, Cid, Fetcher, FlatFs, Patience, Pins
 from kizuna.types import Digest, DocketPhase, Role
 
@@ -248,6 +250,7 @@ class Node:
 
 def run(role: Role, options: Options, make: Callable[[Node], Agent]) -> None:
     """Runs an agent until its task is over or a signal ends it. Wrong input is one line and exit code 2."""
+    torch.set_num_threads(THREADS)
     try:
         account = keys.load(options.key, passphrase_file=options.passphrase_file)
         with Node(options, role, account) as node:

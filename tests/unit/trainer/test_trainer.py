@@ -1,0 +1,183 @@
+"""A trainer against the real contracts and a real mirror; the verifiers' part is played by the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.training import World, world
+
+from kizuna.chain import Deployment, Devnet, Kizuna
+from kizuna.chain.structs import TaskState
+from kizuna.errors import StoreError
+from kizuna.node.contribution import Manifest
+from kizuna.store import DAG_CBOR, DAG_PB, Cid, dag
+from kizuna.types import Phase, Role
+from trainer.agent import Trainer, drawn_boundaries
+from trainer.cheats import CHEATS
+
+
+@pytest.fixture
+def here(devnet: Devnet, deployment: Deployment, client: Callable[[str], Kizuna], tmp_path: Path) -> Iterator[World]:
+    with world(devnet, deployment, client, tmp_path) as published:
+        yield published
+
+
+@contextmanager
+def trainer(here: World, name: str = "trainer", cheat: str = "none") -> Iterator[Trainer]:
+    """A running trainer, as after a fresh start on its state."""
+    with here.node(name) as node:
+        agent = Trainer(node, CHEATS[cheat])
+        try:
+            yield agent
+        finally:
+            agent.close()
+
+
+def step(agent: Trainer) -> bool:
+    chain = agent.node.chain
+    return agent.step(chain.at(chain.block))
+
+
+def committed(here: World, round: int = 1) -> Manifest:
+    """What the trainer committed, as the mirror holds it."""
+    roots = here.chain.at(here.chain.block).commitments(here.task, round)[0]
+    block = here.held.get(Cid(roots[0], DAG_CBOR))
+    assert block is not None
+    return Manifest.decode(block)
+
+
+def is_held(here: World, digest: bytes) -> bool:
+    return all(block is not None for _, block in dag.walk(here.held, Cid(digest, DAG_PB)))
+
+
+def until_soft(here: World, round: int = 1) -> None:
+    here.attest(round, 1)
+    here.pass_all(round)
+    assert here.chain.round(here.task, round).phase is Phase.CHALLENGE
+
+
+def test_trainer_stakes_and_joins_once(here: World) -> None:
+    with trainer(here) as agent:
+        step(agent)
+        assert here.chain.slot_count(here.task, Role.TRAINER) == 1
+        assert here.chain.stake_of(here.task, Role.TRAINER, 0) == here.params.money.trainer_stake
+    with trainer(here) as again:
+        step(again)
+        assert again.position == 0
+        assert here.chain.slot_count(here.task, Role.TRAINER) == 1
+        url = again.gateway.url
+    assert here.chain.at(here.chain.block).endpoints(here.task)[Role.TRAINER, 0] == url
+
+
+def test_round_is_trained_pushed_committed_and_paid(here: World) -> None:
+    with trainer(here) as agent:
+        step(agent)
+        here.open(1)
+        step(agent)
+        manifest = committed(here)
+        assert is_held(here, manifest.boundaries[-1])
+        assert not is_held(here, manifest.boundaries[0])
+        until_soft(here)
+        step(agent)
+        chain = agent.node.chain.at(agent.node.chain.block)
+        drawn = drawn_boundaries(chain, here.task, 1, 0, chain.round(here.task, 1), agent.node)
+        assert drawn
+        assert all(is_held(here, manifest.boundaries[j]) for j in drawn)
+        here.settle(1)
+        step(agent)
+        earned = here.chain.free_of(here.params.token, agent.node.account.address)
+        assert 0 <= earned - here.params.money.price <= 2 * here.params.money.tip
+
+
+def test_killed_trainer_still_serves_and_pushes_what_was_drawn(here: World) -> None:
+    with trainer(here) as agent:
+        step(agent)
+        here.open(1)
+        step(agent)
+    until_soft(here)
+    with trainer(here) as again:
+        step(again)
+        step(again)
+        chain = here.chain.at(here.chain.block)
+        drawn = drawn_boundaries(chain, here.task, 1, 0, chain.round(here.task, 1), again.node)
+        assert all(is_held(here, committed(here).boundaries[j]) for j in drawn)
+
+
+def test_round_stopped_after_a_segment_commits_the_same_when_restarted(here: World, tmp_path: Path) -> None:
+    with trainer(here) as agent:
+        step(agent)
+        here.open(1)
+        agent.node.stop.set()
+        step(agent)
+        assert here.chain.round(here.task, 1).committed == 0
+        assert [path.name for path in (tmp_path / "trainer" / "drafts" / str(here.task)).glob("*/*")] == ["0"]
+    with trainer(here) as again:
+        step(again)
+        position, chain = again.position, again.node.chain
+        assert position is not None
+        seed = chain.seed(here.task, 1)
+        assert seed is not None
+        config, resumed = again._prepare(chain.at(chain.block), 1, position, seed)
+        assert len(resumed.records) == 1
+        again.drafts.forget_before(2)
+        _, fresh = again._prepare(chain.at(chain.block), 1, position, seed)
+        assert not fresh.records
+        assert [r.files() for r in resumed.records[:1]] + [r.files() for r in resumed] == [r.files() for r in fresh]
+        assert config.segments == 2
+
+
+def test_nothing_is_committed_that_no_mirror_holds(here: World, capsys: pytest.CaptureFixture[str]) -> None:
+    with trainer(here) as agent:
+        step(agent)
+        here.open(1)
+        here.mirror.close()
+        with pytest.raises(StoreError, match="no mirror"):
+            step(agent)
+        assert here.chain.round(here.task, 1).committed == 0
+    assert "cannot be asked" in capsys.readouterr().out
+
+
+def test_round_whose_deadline_is_too_near_is_given_up(here: World, capsys: pytest.CaptureFixture[str]) -> None:
+    with trainer(here) as agent:
+        step(agent)
+        here.open(1)
+        here.devnet.mine_to(here.chain.round(here.task, 1).phase_end - 1)
+        step(agent)
+        assert here.chain.round(here.task, 1).committed == 0
+        step(agent)
+    assert capsys.readouterr().out.count("too slow") == 1
+
+
+def test_second_round_starts_from_the_version_the_first_one_made(here: World) -> None:
+    with trainer(here) as agent:
+        step(agent)
+        for round in (1, 2):
+            here.open(round)
+            step(agent)
+            if round == 1:
+                until_soft(here)
+        chain = here.chain.at(here.chain.block)
+        version = agent.node.versions.base_of(chain, 2)
+        assert version.digest != here.params.genesis
+        assert committed(here, 2).base == version.digest
+        assert version.accepted == 1
+
+
+def test_task_is_finished_and_left_with_the_stake(here: World) -> None:
+    with trainer(here) as agent:
+        step(agent)
+        for round in (1, 2):
+            here.open(round)
+            step(agent)
+            until_soft(here, round)
+            here.settle(round)
+            step(agent)
+        here.devnet.mine(60)
+        assert not step(agent)
+        assert here.chain.state_of(here.task) is TaskState.FINISHED
+        assert step(agent)
+        money, owner = here.params.money, agent.node.account.address
+        assert here.chain.free_of(here.params.token, owner) >= money.trainer_stake + 2 * money.price
