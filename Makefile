@@ -7,7 +7,7 @@ export OMP_NUM_THREADS := 1
 export OMP_WAIT_POLICY := PASSIVE
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup test test-python test-contracts check contracts clean
+.PHONY: help setup demo test test-python test-contracts check contracts clean
 
 help: ## what the targets do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -25,6 +25,9 @@ node_modules/.installed: package.json package-lock.json
 
 setup: $(VENV)/.installed node_modules/.installed ## install everything the other targets need
 
+demo: setup ## the whole protocol on this machine: a few minutes
+	$(PY) -m scripts.demo
+
 contracts: setup ## compile the contracts and write their ABI and bytecode
 	$(PY) -m scripts.build_contracts
 
@@ -40,7 +43,7 @@ test-python: setup
 
 check: setup ## lint, types, import directions, formatting, committed artifacts
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/mypy kizuna scripts
+	$(VENV)/bin/mypy kizuna trainer verifier scripts
 	$(VENV)/bin/lint-imports
 	$(FORGE) fmt --check
 	$(PY) -m scripts.build_contracts --check

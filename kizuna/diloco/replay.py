@@ -95,7 +95,10 @@ def _relative(claimed: Mapping[str, F32], true: Mapping[str, F32], start: Weight
 
 
 def _of_norm(end: Boundary, leaf: Leaf, base: Weights) -> float:
-    moved = displacement(base, end.weights)
+    try:
+        moved = displacement(base, end.weights)
+    except ValueError:  # the committed batch makes the true end not finite
+        return float("inf")
     if moved == leaf.norm:
         return 0.0
     return abs(moved - leaf.norm) / moved if moved > 0.0 else float("inf")

@@ -52,7 +52,8 @@ class SegmentRecord:
         if set(files) != {*FILES, _ROLLOUTS_FILE, _RECEIPTS_FILE}:
             raise ContentMalformed("segment record: files are missing or unknown")
         receipts = read_receipts(files[_RECEIPTS_FILE], config.rollouts_per_segment)
-        groups = decode_rollouts(files[_ROLLOUTS_FILE], receipts, config, vocab=model.vocab_size)
+        first = segment * config.groups_per_segment
+        groups = decode_rollouts(files[_ROLLOUTS_FILE], receipts, config, vocab=model.vocab_size, first_group=first)
         end = Boundary.from_files({name: files[name] for name in FILES}, model.shapes())
         return cls(segment, tuple(groups), tuple(receipts), end)
 

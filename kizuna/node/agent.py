@@ -185,7 +185,7 @@ class Node:
         """Moves rounds, dockets and the task on when that is due and it is this agent's turn."""
         opened = chain.next_round(self.task) - 1
         if opened < self.params.rounds:
-            self._in_turn(chain, position, opened + 1, "Rounds", "advance", opened + 1)
+            self._in_turn(chain, position, opened, "Rounds", "advance", opened + 1)
         for round in range(max(1, chain.settled_through(self.task) + 1), opened + 1):
             self._in_turn(chain, position, round, "Rounds", "advance", round)
             for docket in (1, 2):
@@ -197,7 +197,7 @@ class Node:
     def _in_turn(
         self, chain: Pinned, position: int, round: int, contract: str, name: str, *args: int, wait: int = 0
     ) -> None:
-        key = f"{name}/{'/'.join(map(str, args))}"
+        key = f"{name}/{round}/{'/'.join(map(str, args))}"
         if not self._is_due(chain, contract, name, *args):
             self._turns.pop(key, None)
             return

@@ -129,8 +129,10 @@ def encode_rollouts(groups: Sequence[Group]) -> bytes:
     )
 
 
-def decode_rollouts(data: bytes, receipts: Sequence[Receipt], config: RoundConfig, *, vocab: int) -> list[Group]:
-    """The groups in a `rollouts` file, cut as the receipts' counts say.
+def decode_rollouts(
+    data: bytes, receipts: Sequence[Receipt], config: RoundConfig, *, vocab: int, first_group: int = 0
+) -> list[Group]:
+    """The groups in a `rollouts` file, cut as the receipts' counts say and numbered from `first_group`.
 
     `receipts` are all those that the file was written for, whole groups in order. Raises LimitExceeded
     for a file too large, ContentMalformed if counts, sizes, token ids or log-probabilities cannot be right;
@@ -151,14 +153,19 @@ def decode_rollouts(data: bytes, receipts: Sequence[Receipt], config: RoundConfi
     tokens, logprobs = parts["tokens"], parts["logprobs"]
     if total and not (int(tokens.min()) >= 0 and int(tokens.max()) < vocab and np.isfinite(logprobs).all()):
         raise ContentMalformed("rollouts: a token is outside the vocabulary or a log-probability is not finite")
-    return _cut(tokens, logprobs, parts["proofs"].tobytes(), receipts, config)
+    return _cut(tokens, logprobs, parts["proofs"].tobytes(), receipts, config, first_group)
 
 
 def _cut(
-    tokens: npt.NDArray[np.int32], logprobs: F32, proofs: bytes, receipts: Sequence[Receipt], config: RoundConfig
+    tokens: npt.NDArray[np.int32],
+    logprobs: F32,
+    proofs: bytes,
+    receipts: Sequence[Receipt],
+    config: RoundConfig,
+    first: int,
 ) -> list[Group]:
+    # Numbered by place: a number that a receipt claims could make a re-run refuse the groups instead of judging them.
     groups: list[Group] = []
-    first = receipts[0].group if receipts else 0
     at = proof_at = 0
     for start in range(0, len(receipts), config.completions):
         rollouts = []

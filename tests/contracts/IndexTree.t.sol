@@ -28,14 +28,14 @@ contract IndexTreeTest is Test {
         uint256[] memory starts = vm.parseJsonUintArray(json, ".proof_offset");
         bytes32[] memory nodes = vm.parseJsonBytes32Array(json, ".proof_nodes");
         for (uint256 i; i < counts.length; ++i) {
-            (uint256 at, uint256 n) = (indices[i], counts[i]);
-            bytes memory leaf = abi.encode(leaves[at]);
+            (uint256 place, uint256 n) = (indices[i], counts[i]);
+            bytes memory leaf = abi.encode(leaves[place]);
             bytes32[] memory proof = slice(nodes, starts[i], starts[i + 1]);
-            vm.assertTrue(IndexTree.verify(roots[n], leaf, at, n, proof), "proof");
-            vm.assertTrue(!IndexTree.verify(roots[n], leaf, at, n + 1, proof), "other count");
-            vm.assertTrue(!IndexTree.verify(roots[n], leaf, at + n, n, proof), "index beyond");
-            vm.assertTrue(n == 1 || !IndexTree.verify(roots[n], leaf, at ^ 1, n, proof), "other index");
-            vm.assertTrue(!IndexTree.verify(roots[n], abi.encode(roots[n]), at, n, proof), "other leaf");
+            vm.assertTrue(IndexTree.verify(roots[n], leaf, place, n, proof), "proof");
+            vm.assertTrue(!IndexTree.verify(roots[n], leaf, place, n + 1, proof), "other count");
+            vm.assertTrue(!IndexTree.verify(roots[n], leaf, place + n, n, proof), "index beyond");
+            vm.assertTrue(n == 1 || !IndexTree.verify(roots[n], leaf, place ^ 1, n, proof), "other index");
+            vm.assertTrue(!IndexTree.verify(roots[n], abi.encode(roots[n]), place, n, proof), "other leaf");
         }
     }
 

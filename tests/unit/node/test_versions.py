@@ -13,9 +13,10 @@ from kizuna.chain import Deployment, Devnet, Kizuna
 from kizuna.chain.client import Pinned
 from kizuna.errors import ContentMalformed, ContentMissing
 from kizuna.node.agent import Node
+from kizuna.node.task_context import MAX_GENESIS
 from kizuna.node.versions import Versions
 from kizuna.shardcast.version import MANIFEST_FILE
-from kizuna.store import DAG_CBOR, DAG_PB, Cid, MemoryBlocks, dag
+from kizuna.store import DAG_CBOR, DAG_PB, Cid, Fetcher, MemoryBlocks, dag
 from kizuna.types import Role
 
 
@@ -110,7 +111,8 @@ def test_reorganised_chain_changes_the_version(here: World) -> None:
     snapshot = here.devnet.snapshot()
     here.pass_all(1)
     with here.node("reader", Role.VERIFIER) as node:
-        remembered = Versions(node.context, MemoryBlocks(), node.fetcher_with())
+        blocks = MemoryBlocks()
+        remembered = Versions(node.context, blocks, Fetcher(blocks, [here.mirror.url], MAX_GENESIS))
         assert remembered.base_of(at_head(node), 2) == node.versions.base_of(at_head(node), 2)
         assert remembered.base_of(at_head(node), 2).accepted == 0b11
     here.devnet.revert(snapshot)

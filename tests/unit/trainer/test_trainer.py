@@ -7,14 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import typer
 from support.training import World, world
+from typer.testing import CliRunner
 
 from kizuna.chain import Deployment, Devnet, Kizuna
 from kizuna.chain.structs import TaskState
-from kizuna.errors import StoreError
+from kizuna.errors import ContentMissing, StoreError
 from kizuna.node.contribution import Manifest
-from kizuna.store import DAG_CBOR, DAG_PB, Cid, dag
+from kizuna.node.task_context import file_digest
+from kizuna.rl.model import read_weights
+from kizuna.rl.state import Boundary
+from kizuna.store import DAG_CBOR, DAG_PB, Cid, Fetcher, Limits, MemoryBlocks, dag, unixfs
+from kizuna.toploc.receipts import read_leaves
 from kizuna.types import Phase, Role
+from trainer.__main__ import train
 from trainer.agent import Trainer, drawn_boundaries
 from trainer.cheats import CHEATS
 
@@ -181,3 +188,45 @@ def test_task_is_finished_and_left_with_the_stake(here: World) -> None:
         assert step(agent)
         money, owner = here.params.money, agent.node.account.address
         assert here.chain.free_of(here.params.token, owner) >= money.trainer_stake + 2 * money.price
+
+
+def test_withholder_commits_but_serves_no_boundary_but_the_last(here: World) -> None:
+    with trainer(here, cheat="withhold") as agent:
+        step(agent)
+        here.open(1)
+        step(agent)
+        until_soft(here)
+        step(agent)
+        *hidden, last = committed(here).boundaries
+        assert is_held(here, last)
+        fetcher = Fetcher(MemoryBlocks(), [agent.gateway.url, here.mirror.url], Limits(max_bytes=1 << 30))
+        for digest in hidden:
+            with pytest.raises(ContentMissing):
+                fetcher.fetch_dag(Cid(digest, DAG_PB))
+        here.settle(1)
+        assert not step(agent)
+
+
+def test_stale_trainer_claims_the_head_but_starts_from_the_genesis(here: World) -> None:
+    with trainer(here, cheat="stale-base") as agent:
+        step(agent)
+        for round in (1, 2):
+            here.open(round)
+            step(agent)
+            if round == 1:
+                until_soft(here)
+        manifest = committed(here, 2)
+        head = agent.node.versions.base_of(here.chain.at(here.chain.block), 2)
+        assert manifest.base == head.digest != here.params.genesis
+        (leaf, *_) = read_leaves(unixfs.read(here.held, manifest.leaves, max_bytes=1 << 20), 3)
+        stale = Boundary.start(read_weights(agent.node.context.genesis)).files()
+        assert leaf.weights == file_digest(stale["weights.safetensors"])
+
+
+@pytest.mark.parametrize("arguments", [["--task", "1", "--cheat", "sleep"], ["--task", "1", "--rpc", "nonsense"]])
+def test_command_refuses_wrong_input_in_one_line(arguments: list[str], tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(train)
+    found = CliRunner().invoke(app, [*arguments, "--state", str(tmp_path)], env={"KIZUNA_KEY": "0x" + "11" * 32})
+    assert found.exit_code == 2
+    assert len(found.stderr.strip().splitlines()) == 1
