@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 from importlib import import_module
-from typing import Any
 
-import click
-import typer
+from rich.console import Console
+from rich.table import Table
 
-from scripts.command import one_line_errors
+from scripts.command import main
 
 JOBS = {
     "demo": ("scripts.demo", "The whole protocol on this machine, with its promises checked."),
@@ -23,30 +22,27 @@ JOBS = {
 }
 
 
-class Jobs(click.Group):
-    """Imports a job only when it is run: most need no torch, and importing that takes seconds."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(JOBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in JOBS:
-            return None
-        module = import_module(JOBS[cmd_name][0])
-        job: Callable[..., Any] = getattr(module, cmd_name)
-        app = typer.Typer(add_completion=False)
-        app.command(name=cmd_name)(one_line_errors(job))
-        command: click.Command = typer.main.get_command(app)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Jobs"):
-            formatter.write_dl([(name, text) for name, (_, text) in JOBS.items()])
-
-
-@click.group(cls=Jobs)
 def app() -> None:
-    """People who do not trust each other train one model together and are paid for it."""
+    """Runs the job that the command line names. Only that one is imported: most need no torch, which takes seconds."""
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help", "help"):
+        help_text()
+        return
+    name = sys.argv[1]
+    if name not in JOBS:
+        print(f"kizuna: there is no job {name!r}; there are: {', '.join(JOBS)}", file=sys.stderr)
+        sys.exit(2)
+    sys.argv = [f"kizuna {name}", *sys.argv[2:]]
+    main(getattr(import_module(JOBS[name][0]), name))
+
+
+def help_text() -> None:
+    """The jobs, a line each."""
+    console = Console()
+    console.print("Usage: kizuna JOB [OPTIONS]     kizuna JOB --help teaches a job\n", highlight=False)
+    table = Table.grid(padding=(0, 3))
+    for name, (_, text) in JOBS.items():
+        table.add_row(f"  {name}", text)
+    console.print(table)
 
 
 if __name__ == "__main__":

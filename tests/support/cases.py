@@ -82,8 +82,7 @@ def hide(case: Case, j: int) -> Callable[[], None]:
 def with_boundaries(result: RoundResult, boundaries: Sequence[Boundary]) -> RoundResult:
     """The result with other states, and leaves and update that are consistent with them wherever that is possible."""
     finite = [boundary if _is_finite(boundary) else boundaries[0] for boundary in boundaries]
-    leaves = leaves_of(boundaries if finite == list(boundaries) else finite, RULES, numerics_id=numerics(),
-                       digest_of=file_digest)  # fmt: skip
+    leaves = leaves_of(finite, RULES, numerics_id=numerics(), digest_of=file_digest)
     digests = [tuple(Digest(file_digest(data)) for data in boundary.files().values()) for boundary in boundaries]
     linked = []
     for leaf, (weights, first, second) in zip(leaves, digests, strict=True):
