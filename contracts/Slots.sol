@@ -32,6 +32,8 @@ contract Slots is ISlots, Wired {
     mapping(uint256 task => mapping(address owner => uint64)) private _owned;
     mapping(uint256 task => Roster) private _rosters;
     mapping(uint256 task => mapping(Role => mapping(uint8 position => Slot))) private _slots;
+    /// Round of the second strike that counts: it is the oldest once the first is forgotten.
+    mapping(uint256 task => mapping(Role => mapping(uint8 position => uint32))) private _secondStrikes;
 
     constructor(address[5] memory core) Wired(core, 2, address(this)) {}
 
@@ -168,13 +170,17 @@ contract Slots is ISlots, Wired {
     /// @inheritdoc ISlots
     function strike(uint256 task, Role role, uint8 position, uint32 round) external onlyCore returns (bool third) {
         Slot storage s = _slots[task][role][position];
-        if (s.strikes == 0 || round >= s.firstStrike + STRIKE_ROUNDS) {
-            (s.strikes, s.firstStrike) = (1, round);
-        } else if (s.strikes < 3) {
-            ++s.strikes;
+        uint8 strikes = s.strikes;
+        if (strikes == 2 && round >= s.firstStrike + STRIKE_ROUNDS) {
+            (strikes, s.firstStrike) = (1, _secondStrikes[task][role][position]);
         }
-        emit Struck(task, role, position, round, s.strikes);
-        return s.strikes == 3;
+        if (strikes == 1 && round >= s.firstStrike + STRIKE_ROUNDS) strikes = 0;
+        if (strikes == 0) s.firstStrike = round;
+        if (strikes == 1) _secondStrikes[task][role][position] = round;
+        if (strikes < 3) ++strikes;
+        s.strikes = strikes;
+        emit Struck(task, role, position, round, strikes);
+        return strikes == 3;
     }
 
     /// @inheritdoc ISlots

@@ -17,7 +17,7 @@ from verifier.bench import Bench
 from verifier.cases import Cases
 from verifier.checks import Case
 from verifier.duties import Duty, Kind, RoundState, duties
-from verifier.evidence import Seat
+from verifier.evidence import Seat, asked_leaf
 from verifier.examine import Examination, Examiner, lazy
 from verifier.joining import own_trainers, secrets_of, take_seat
 from verifier.jury import Rulings
@@ -79,17 +79,25 @@ class Verifier:
 
     def _state(self, chain: Pinned, round: int) -> RoundState:
         task, params = self.node.task, self.node.params
-        assert self.position is not None
         view = chain.round(task, round)
         contested = view.phase is Phase.CHALLENGE
-        shows = contested and view.audit != ZERO_DIGEST and view.revealed >> self.position & 1
+        audit = _audit(chain, view) if contested else None
         return RoundState(
             round=round,
             view=view,
             dockets=tuple(chain.docket(task, round, docket) for docket in (1, 2)) if contested else (),
-            audited=bool(shows and chain.audit_of(task, round, self.position)[0]),
+            audit=audit,
+            asked=None if audit is None else self._asked(round, view, audit),
             is_last=round == params.rounds,
         )
+
+    def _asked(self, round: int, view: RoundView, audit: Digest) -> int | None:
+        """Which evidence leaf this seat must show of a round, if it is audited."""
+        saved = self.ballots.load(round)
+        if saved is None or not view.revealed >> self._place & 1:
+            return None
+        passes = len(rules.marked(saved[0].marks, Mark.PASS))
+        return asked_leaf(self._seat(round, view), self.node.params, passes=passes, audit=audit)
 
     def _try(self, chain: Pinned, duty: Duty) -> None:
         """Does what can be done of a duty now. One that fails must not keep the others waiting."""
@@ -102,7 +110,9 @@ class Verifier:
         except Unfunded:
             raise
         except (ChainError, StoreError) as error:
-            if isinstance(error, Reverted) and error.name not in _OUT_OF_TURN:
+            if isinstance(error, Reverted):
+                if error.name in _OUT_OF_TURN:
+                    return
                 self._over.add(key)  # asking again would not change the answer
             if self._told.get(key) != str(error):
                 self.node.say(f"{duty.kind}: {error}", round=duty.round)
@@ -204,25 +214,27 @@ class Verifier:
         self._examiners[duty.round] = examiner
         if self.is_lazy:
             return lazy(examiner.seat, self.node.params, examiner.slots)
-        for slot in (*examiner.todo(), *examiner.unserved()):
-            now = self.node.chain.block.number
+        waiting = list(examiner.unserved())
+        while todo := [*examiner.todo(), *waiting]:
+            slot, now = todo[0], self.node.chain.block.number
             if self._left(duty) <= self._longest:
                 break
             if now > chain.block.number or self.node.stop.is_set():
                 return None  # a new block may have brought something more urgent
-            try:
-                case = self.cases.of(chain, duty.round, slot, endpoint=True)
-            except StoreError as error:
-                self.node.say(f"slot {slot} cannot be examined now: {error}", round=duty.round)
-                break
-            examiner.look(slot, case)
-            self._keep(chain, duty.round, slot, case)
-            self._longest = max(self._longest, self.node.chain.block.number - now)
+            waiting = [other for other in waiting if other != slot]  # once a block is often enough
+            self._look(chain, duty.round, slot, examiner)
+            self._longest = max(1, self._longest - 1, self.node.chain.block.number - now)
         is_open = examiner.todo() or examiner.unserved()
         if self.node.stop.is_set() or (is_open and self._left(duty) > self._longest):
             return None
         blame = not examiner.unserved() or self.cases.mirrors_answer()
         return self._covered(chain, examiner.result(blame_unserved=blame), duty.round)
+
+    def _look(self, chain: Pinned, round: int, slot: int, examiner: Examiner) -> None:
+        case = self.cases.of(chain, round, slot, endpoint=True)
+        examiner.look(slot, case)
+        if slot not in examiner.todo():
+            self._keep(chain, round, slot, case)
 
     def _new_examiner(self, chain: Pinned, round: int, view: RoundView) -> Examiner:
         assert self._slot is not None
@@ -256,8 +268,11 @@ class Verifier:
         saved = self.ballots.load(duty.round)
         if saved is None:
             raise StoreError("the evidence of this round is not on this disk: it cannot be shown")
-        _, index, _ = chain.audit_of(self.node.task, duty.round, self._place)
-        leaves = saved[1]
+        view, leaves = chain.round(self.node.task, duty.round), saved[1]
+        audit = _audit(chain, view)
+        index = None if audit is None else self._asked(duty.round, view, audit)
+        if index is None:
+            return
         proof = index_tree.prove(leaves, index)
         self.node.chain.post_evidence(self.node.task, duty.round, leaves[index], proof, deadline_block=duty.deadline)
         self._over.add(key)
@@ -293,3 +308,13 @@ class Verifier:
             seal=view.seal,
             secret=Digest(secret),
         )
+
+
+def _audit(chain: Pinned, view: RoundView) -> Digest | None:
+    """The audit beacon of a round, off chain as soon as its block exists: the first call that needs it captures it."""
+    if view.audit != ZERO_DIGEST:
+        return view.audit
+    target = view.audit_target
+    if not target or target >= chain.block.number or not chain.beacon_ready(target):
+        return None
+    return chain.rpc.block(target).hash

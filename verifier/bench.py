@@ -79,7 +79,7 @@ class Bench:
             if now > chain.block.number:
                 return None  # a new block may have brought something more urgent
             known[i] = self._opinion(chain, duty.round, dispute, position)
-            self._longest = max(self._longest, self.node.chain.block.number - now)
+            self._longest = max(1, self._longest - 1, self.node.chain.block.number - now)
         is_open = len(known) < len(disputes) or any(opinion.waiting for opinion in known.values())
         if self.node.stop.is_set() or (
             is_open and duty.deadline - self.node.chain.block.number > MARGIN + self._longest

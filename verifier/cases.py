@@ -33,6 +33,7 @@ class Cases:
     _roots: dict[int, dict[int, Roots]] = field(default_factory=dict)
     _urls: dict[int, dict[int, str]] = field(default_factory=dict)
     _read: dict[tuple[int, int], Contribution] = field(default_factory=dict)
+    _last: tuple[tuple[int, int, bool], Case] | None = None  # with the boundaries that it has read
 
     def of(self, chain: Pinned, round: int, slot: int, *, endpoint: bool = False) -> Case | Finding:
         """A slot's contribution, or the fault that it has as a whole.
@@ -40,15 +41,20 @@ class Cases:
         Looks at the mirrors, for its boundaries with `endpoint` also at what the trainer itself serves. Raises
         StoreError where the round's base cannot be had, ChainError.
         """
-        fetcher = self.fetcher(*(self._endpoint(chain, round, slot) if endpoint else ()))
         base, config = self._rules(chain, round, slot)
+        key = (round, slot, endpoint)
+        if self._last is not None and self._last[0] == key and self._last[1].config == config:
+            return self._last[1]
+        fetcher = self.fetcher(*(self._endpoint(chain, round, slot) if endpoint else ()))
         found = self._read.get((round, slot))
         if found is None or found.manifest.base != base.digest:
             fresh = self._fetch(chain, round, slot, config, self.node.blocks, fetcher)
             if isinstance(fresh, Finding):
                 return fresh
             self._read[round, slot] = found = fresh
-        return Case(self.node.context, config, found, base, self.node.blocks, fetcher)
+        case = Case(self.node.context, config, found, base, self.node.blocks, fetcher)
+        self._last = key, case
+        return case
 
     @contextmanager
     def as_mirrored(self, chain: Pinned, round: int, slot: int) -> Iterator[Case | Finding]:
@@ -92,6 +98,7 @@ class Cases:
 
     def forget(self, settled: int) -> None:
         """Drops what belongs to settled rounds."""
+        self._last = None
         for round in [round for round in self._roots if round <= settled]:
             del self._roots[round]
         for round in [round for round in self._urls if round <= settled]:

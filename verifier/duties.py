@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kizuna.chain.structs import DocketView, RoundView, Windows
-from kizuna.types import ZERO_DIGEST, DocketPhase, Phase
+from kizuna.types import ZERO_DIGEST, Digest, DocketPhase, Phase
 
 ANY_TIME = 1 << 62
 """A deadline that never comes."""
@@ -38,12 +38,16 @@ class Duty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundState:
-    """A round with all that decides what a seat owes in it. `audited`: this seat, and its leaf is not shown yet."""
+    """A round with all that decides what a seat owes in it.
+
+    `audit` is the audit beacon as soon as its block exists, `asked` the evidence leaf that it asks this seat for.
+    """
 
     round: int
     view: RoundView
     dockets: tuple[DocketView, ...] = ()
-    audited: bool = False
+    audit: Digest | None = None
+    asked: int | None = None
     is_last: bool = False
 
 
@@ -65,13 +69,20 @@ def _of_round(state: RoundState, position: int, block: int, windows: Windows) ->
     if phase is Phase.REVEAL and view.voted & ~view.revealed & seat:
         yield Duty(Kind.REVEAL, state.round, end, attempt=view.attempt)
     if phase is Phase.CHALLENGE:
-        if state.audited and view.audit != ZERO_DIGEST:
+        if state.asked is not None:
             yield Duty(Kind.EVIDENCE, state.round, end)
         for number, docket in enumerate(state.dockets, 1):
-            yield from _of_docket(state.round, number, docket, position, block, windows)
+            if not _awaits_audit(state, position, block):
+                yield from _of_docket(state.round, number, docket, position, block, windows)
     soft = phase in (Phase.CHALLENGE, Phase.FINAL, Phase.VOID)
     if state.is_last and soft and view.version == ZERO_DIGEST:
         yield Duty(Kind.REPORT, state.round, ANY_TIME)
+
+
+def _awaits_audit(state: RoundState, position: int, block: int) -> bool:
+    """Whether this checker may be asked for evidence any moment: whoever is busy judging then could lose its stake."""
+    soon = block <= min(state.view.audit_target + 1, state.view.phase_end)
+    return bool(state.view.revealed >> position & 1) and state.audit is None and soon
 
 
 def _of_docket(

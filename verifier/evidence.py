@@ -63,6 +63,15 @@ def all_items(seat: Seat, params: TaskParams, passed: Sequence[int]) -> Iterator
         yield from items(seat, params, slot)
 
 
+def asked_leaf(seat: Seat, params: TaskParams, *, passes: int, audit: bytes) -> int | None:
+    """The index of the leaf that the audit beacon asks a seat for, None if it is not audited."""
+    where = {"task": seat.task, "round": seat.round, "audit": audit, "seat": seat.position}
+    if not passes or not draws.audited(params.audit_rate, **where):  # type: ignore[arg-type]
+        return None
+    per_pass = params.segments_per_checker + params.rollouts_per_checker
+    return draws.audit_sample(passes, per_pass, **where)  # type: ignore[arg-type]
+
+
 def leaf(seat: Seat, item: Item, shown: bytes) -> bytes:
     """An evidence leaf: eight words of context, then as much of the evidence as the contract takes."""
     head = abi_words(

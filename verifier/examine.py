@@ -24,16 +24,21 @@ class Examination:
 
 @dataclass(slots=True)
 class Examiner:
-    """One seat's examination of `slots`, one at a time, so that it can be given up or taken up between any two."""
+    """One seat's examination of `slots`, one stage of one slot at a time: between any two it can be put aside.
+
+    The stages of a slot are the checks of the whole and then each drawn item, so none takes longer than re-running
+    one segment.
+    """
 
     seat: Seat
     params: TaskParams
     slots: tuple[int, ...]
     say: Callable[[str], None]
+    _leaves: dict[int, list[bytes]] = field(default_factory=dict)  # of what is begun
     _outcomes: dict[int, Finding | tuple[bytes, ...] | None] = field(default_factory=dict)
 
     def todo(self) -> tuple[int, ...]:
-        """Slots that nothing is known of yet. Seats begin in different places: in want of time they share the work."""
+        """Unfinished slots. Seats begin in different places: in want of time they share the work."""
         first = self.seat.position % max(1, len(self.slots))
         return tuple(slot for slot in self.slots[first:] + self.slots[:first] if slot not in self._outcomes)
 
@@ -42,15 +47,18 @@ class Examiner:
         return tuple(slot for slot, found in self._outcomes.items() if is_unserved(found))
 
     def look(self, slot: int, case: Case | Finding) -> None:
-        """Examines a slot. A fault ends the work on it: one is enough."""
+        """The next stage of a slot; one in which something was not served is done again. A fault ends the work."""
         try:
-            found = case if isinstance(case, Finding) else examine_one(self.seat, self.params, slot, case)
+            found = case if isinstance(case, Finding) else self._stage(slot, case)
         except StoreFull:
             raise
         except Exception as error:
             # Whatever a stranger's bytes can still provoke must not end the node: it has other slots to examine.
             self.say(f"slot {slot} cannot be examined: {type(error).__name__}: {error}")
             self._outcomes[slot] = None
+            return
+        if found is None:
+            self._outcomes.pop(slot, None)  # what was not served before is there now
             return
         self._outcomes[slot] = found
         if isinstance(found, Finding) and not is_unserved(found):
@@ -71,24 +79,25 @@ class Examiner:
                 leaves += found
         return Examination(marks, findings, tuple(leaves))
 
+    def _stage(self, slot: int, case: Case) -> Finding | tuple[bytes, ...] | None:
+        """A fault, all leaves if this was the last stage, else None."""
+        if slot not in self._leaves:
+            fault = check_update(case) or check_encode(case)
+            if fault is None:
+                self._leaves[slot] = []
+            return fault
+        drawn, leaves = items(self.seat, self.params, slot), self._leaves[slot]
+        item = drawn[len(leaves)]
+        shown = _examine_item(self.seat, self.params, case, item)
+        if isinstance(shown, Finding):
+            return shown
+        leaves.append(leaf(self.seat, item, shown))
+        return tuple(leaves) if len(leaves) == len(drawn) else None
+
 
 def is_unserved(found: object) -> bool:
     """Whether this is a fault that may be gone at the next look."""
     return isinstance(found, Finding) and found.reason is Reason.UNAVAILABLE
-
-
-def examine_one(seat: Seat, params: TaskParams, slot: int, case: Case) -> tuple[bytes, ...] | Finding:
-    """The evidence leaves of a sound contribution, in order, or its first fault."""
-    fault = check_update(case) or check_encode(case)
-    if fault is not None:
-        return fault
-    leaves = []
-    for item in items(seat, params, slot):
-        shown = _examine_item(seat, params, case, item)
-        if isinstance(shown, Finding):
-            return shown
-        leaves.append(leaf(seat, item, shown))
-    return tuple(leaves)
 
 
 def _examine_item(seat: Seat, params: TaskParams, case: Case, item: Item) -> bytes | Finding:

@@ -242,10 +242,11 @@ contract RoundsEngine is RoundsRules {
         return closed;
     }
 
-    /// Audited checkers that showed no evidence.
+    /// Audited checkers that showed no evidence. Whoever is convicted already is not slashed again.
     function _slashSilent(uint256 task, uint32 number) private {
         Round storage r = _rounds[task][number];
-        for (uint256 left = r.revealed & ~r.posted; left != 0; left &= left - 1) {
+        uint256 left = r.revealed & ~r.posted & ~SLOTS.convicted(task, Role.VERIFIER);
+        for (; left != 0; left &= left - 1) {
             uint8 position = uint8(left.lowest());
             (bool audited,,) = _auditOf(task, number, position);
             if (audited) SLOTS.slash(task, Role.VERIFIER, position, number, 0);

@@ -42,10 +42,15 @@ def gumbel(
     """Gumbel noise (N, vocab) in fp64 for N (rollout, position) pairs; positions count completion tokens from 0."""
     tokens = np.arange(vocab)[None, :]
     words = philox((tokens, np.asarray(positions)[:, None], np.asarray(rollouts)[:, None], 0), key)
-    h = words[0].astype(np.uint64) * np.uint64(1 << 21) + (words[1] >> np.uint32(11)).astype(np.uint64)
+    return np.asarray(-np.log(-np.log(unit(words[0], words[1]))), dtype=np.float64)
+
+
+def unit(first: U32, second: U32) -> npt.NDArray[np.float64]:
+    """Two words as a number strictly between 0 and 1, of 53 bits."""
+    h = first.astype(np.uint64) * np.uint64(1 << 21) + (second >> np.uint32(11)).astype(np.uint64)
     u = (h.astype(np.float64) + 0.5) * 2.0**-53
     # The very last value rounds to 1, whose noise would be infinite and decide the draw whatever the model says.
-    return np.asarray(-np.log(-np.log(np.minimum(u, _BELOW_ONE))), dtype=np.float64)
+    return np.minimum(u, _BELOW_ONE)
 
 
 def signs(key: NoiseKey, rows: int, count: int, *, start: int = 0) -> npt.NDArray[np.float64]:

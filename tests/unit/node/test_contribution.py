@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -217,7 +218,5 @@ def test_no_bytes_break_the_manifest_parser(
     good = bytearray(published[2].encode())
     at = data.draw(st.integers(0, len(good) - 1))
     good[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
-    try:
+    with suppress(ContentMalformed, LimitExceeded):
         assert Manifest.decode(bytes(good)).encode() == bytes(good)
-    except (ContentMalformed, LimitExceeded):
-        pass

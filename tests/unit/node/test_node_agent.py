@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from support.tasks import PRICE
@@ -119,10 +120,16 @@ def test_machine_of_another_numerics_class_is_refused(
 @pytest.mark.usefixtures("signals")
 def test_trouble_with_the_chain_is_waited_out(here: World, capsys: pytest.CaptureFixture[str]) -> None:
     agent = Stops(ChainError("the node is asleep"))
-    mined = iter(range(1_000))
+
+    class Impatient(Event):
+        """Mines a block instead of waiting for one."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            here.devnet.mine()
+            return self.is_set()
 
     def make(node: Node) -> Stops:
-        node.stop.wait = lambda timeout: bool(here.devnet.mine()) and next(mined) > 900  # type: ignore[method-assign]
+        node.stop = Impatient()
         return agent
 
     run(Role.TRAINER, options_of(here), make)

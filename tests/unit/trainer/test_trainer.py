@@ -223,7 +223,7 @@ def test_stale_trainer_claims_the_head_but_starts_from_the_genesis(here: World) 
         assert leaf.weights == file_digest(stale["weights.safetensors"])
 
 
-@pytest.mark.parametrize("arguments", [["--task", "1", "--cheat", "sleep"], ["--task", "1", "--rpc", "nonsense"]])
+@pytest.mark.parametrize("arguments", [["--task", "1", "--cheat", "sleep"], ["--task", "1", "--key", "nowhere"]])
 def test_command_refuses_wrong_input_in_one_line(arguments: list[str], tmp_path: Path) -> None:
     app = typer.Typer()
     app.command()(train)

@@ -15,6 +15,7 @@ from verifier.evidence import (
     MAX_LEAF_BYTES,
     Item,
     all_items,
+    asked_leaf,
     items,
     key_of,
     leaf,
@@ -61,13 +62,23 @@ def test_a_checkers_sketch_is_what_a_juror_recomputes() -> None:
         assert any(sketch.evidence())
 
 
-def test_evidence_of_another_secret_is_other_evidence() -> None:
+def test_evidence_depends_on_the_secret_and_on_nothing_that_changes() -> None:
     case, params = case_of(honest()), context().params
     other = replace(SEAT, secret=Digest(keccak(b"another")))
-    for item in items(SEAT, params, 0):
-        show = show_segment if item.check is Check.SEGMENT else show_rollout
-        assert show(SEAT, params, case, item) == show(SEAT, params, case, item)
-        assert show(SEAT, params, case, item) != show(other, params, case, item)
+    segment, group, _ = items(SEAT, params, 0)
+    shown = show_segment(SEAT, params, case, segment)
+    assert shown == show_segment(SEAT, params, case, segment)
+    assert shown != show_segment(other, params, case, segment)
+    # With two layers there is one interior one, whatever the secret says.
+    assert show_rollout(SEAT, params, case, group) == show_rollout(other, params, case, group)
+
+
+def test_the_audit_asks_for_one_leaf_of_what_was_passed() -> None:
+    params, audit = replace(PARAMS, audit_rate=1 << 32), keccak(b"audit")
+    asked = asked_leaf(SEAT, params, passes=2, audit=audit)
+    assert asked == draws.audit_sample(2, 4, task=SEAT.task, round=SEAT.round, audit=audit, seat=SEAT.position)
+    assert asked_leaf(SEAT, params, passes=0, audit=audit) is None
+    assert asked_leaf(SEAT, replace(params, audit_rate=0), passes=2, audit=audit) is None
 
 
 def test_segments_and_groups_never_share_a_key() -> None:

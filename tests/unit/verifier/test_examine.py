@@ -9,8 +9,9 @@ from support.training import context
 from kizuna import index_tree
 from kizuna.types import Check, Finding, Mark, Reason
 from verifier import examine
+from verifier.checks import Case
 from verifier.evidence import all_items, items, leaf, show_rollout, show_segment
-from verifier.examine import Examiner, examine_one, lazy
+from verifier.examine import Examiner, lazy
 
 PER_SLOT = 3  # one segment and two groups
 
@@ -20,10 +21,17 @@ def examiner(*slots: int) -> tuple[Examiner, list[str]]:
     return Examiner(SEAT, context().params, slots, said.append), said
 
 
+def finish(at_work: Examiner, slot: int, case: Case | Finding) -> None:
+    """Looks at a slot until nothing is left to do on it."""
+    at_work.look(slot, case)
+    while slot in at_work.todo():
+        at_work.look(slot, case)
+
+
 def test_sound_work_is_passed_with_a_leaf_for_every_drawn_item() -> None:
     at_work, said = examiner(0)
     case = case_of(honest())
-    at_work.look(0, case)
+    finish(at_work, 0, case)
     result = at_work.result()
     assert result.marks == {0: Mark.PASS}
     assert not result.findings and not said
@@ -39,8 +47,8 @@ def test_sound_work_is_passed_with_a_leaf_for_every_drawn_item() -> None:
 def test_a_fault_is_challenged_and_leaves_no_evidence() -> None:
     at_work, said = examiner(0, 1)
     fault = Finding(Check.UPDATE, 0, Reason.WRONG_BASE, "elsewhere")
-    at_work.look(0, fault)
-    at_work.look(1, case_of(honest()))
+    finish(at_work, 0, fault)
+    finish(at_work, 1, case_of(honest()))
     result = at_work.result()
     assert result.marks == {0: Mark.CHALLENGE, 1: Mark.PASS}
     assert result.findings == {0: fault}
@@ -53,18 +61,19 @@ def test_what_was_not_served_is_looked_at_again_and_passes_when_it_comes() -> No
     case = case_of(honest())
     bring_back = hide(case, items(SEAT, context().params, 0)[0].number + 1)
     at_work.look(0, case)
+    at_work.look(0, case)
     assert at_work.unserved() == (0,) and not at_work.todo() and not said
     assert at_work.result().marks == {0: Mark.CHALLENGE}
     assert at_work.result(blame_unserved=False).marks == {}
     bring_back()
-    at_work.look(0, case)
+    finish(at_work, 0, case)
     assert not at_work.unserved()
     assert at_work.result().marks == {0: Mark.PASS}
 
 
 def test_what_there_was_no_time_for_is_not_marked() -> None:
     at_work, _ = examiner(0, 1)
-    at_work.look(1, case_of(honest()))
+    finish(at_work, 1, case_of(honest()))
     assert at_work.todo() == (0,)
     assert at_work.result().marks == {1: Mark.PASS}
 
@@ -73,10 +82,20 @@ def test_a_crash_over_one_slot_costs_its_mark_only(monkeypatch: pytest.MonkeyPat
     at_work, said = examiner(0, 1)
     with monkeypatch.context() as patch:
         patch.setattr(examine, "check_update", lambda case: 1 // 0)
-        at_work.look(0, case_of(honest()))
-    at_work.look(1, case_of(honest()))
+        finish(at_work, 0, case_of(honest()))
+    finish(at_work, 1, case_of(honest()))
     assert at_work.result().marks == {1: Mark.PASS}
     assert not at_work.todo() and "ZeroDivisionError" in said[0]
+
+
+def test_work_put_aside_between_stages_goes_on_where_it_was() -> None:
+    at_work, _ = examiner(0)
+    looks = 0
+    while at_work.todo():
+        at_work.look(0, case_of(honest()))
+        looks += 1
+    assert looks == 1 + PER_SLOT
+    assert len(at_work.result().leaves) == PER_SLOT
 
 
 def test_seats_begin_with_different_slots() -> None:
@@ -87,7 +106,7 @@ def test_seats_begin_with_different_slots() -> None:
 def test_leaves_stand_in_slot_order_whatever_was_looked_at_first() -> None:
     at_work, _ = examiner(0, 1)
     for slot in (1, 0):
-        at_work.look(slot, case_of(honest()))
+        finish(at_work, slot, case_of(honest()))
     slots = [int.from_bytes(one[96:128], "big") for one in at_work.result().leaves]
     assert slots == [0] * PER_SLOT + [1] * PER_SLOT
 
@@ -103,6 +122,6 @@ def test_a_lazy_verifier_passes_everything_with_evidence_of_the_right_shape() ->
 
 def test_made_up_evidence_is_not_the_real_one() -> None:
     params = context().params
-    real = examine_one(SEAT, params, 0, case_of(honest()))
-    assert isinstance(real, tuple)
-    assert not set(real) & set(lazy(SEAT, params, (0,)).leaves)
+    at_work, _ = examiner(0)
+    finish(at_work, 0, case_of(honest()))
+    assert not set(at_work.result().leaves) & set(lazy(SEAT, params, (0,)).leaves)
