@@ -104,3 +104,9 @@ class StoreFull(StoreError):
 
 class NumericsMismatch(KizunaError):
     """This machine does not reproduce the task's calibration run bit for bit."""
+
+
+def exit_code(error: KizunaError) -> int:
+    """What a command ends with: 2 where the operator has to change something first, 1 for everything else."""
+    theirs = (ConfigError, RpcUnavailable, RpcStale, Unfunded, OutboxBusy, NumericsMismatch)
+    return 2 if isinstance(error, theirs) else 1

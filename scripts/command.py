@@ -8,11 +8,11 @@ from typing import Any
 
 import typer
 
-from kizuna.errors import ConfigError, KizunaError
+from kizuna.errors import KizunaError, exit_code
 
 
 def one_line_errors(job: Callable[..., Any]) -> Callable[..., Any]:
-    """`job` with exit code 2 for wrong input (ConfigError) and 1 for any other error that Kizuna raises on purpose."""
+    """`job` with the exit code that belongs to its error."""
 
     @wraps(job)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -20,7 +20,7 @@ def one_line_errors(job: Callable[..., Any]) -> Callable[..., Any]:
             return job(*args, **kwargs)
         except KizunaError as error:
             typer.echo(f"{job.__name__}: {error}", err=True)
-            raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
+            raise typer.Exit(exit_code(error)) from None
 
     return run
 

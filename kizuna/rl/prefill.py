@@ -71,4 +71,5 @@ def pack(prompt: Sequence[int], completions: Sequence[I32]) -> tuple[Tensor, Ten
         ids[i, len(prompt) : len(prompt) + len(completion)] = torch.from_numpy(completion.astype(np.int64))
         rows += [i] * len(completion)
         columns += range(len(prompt) - 1, len(prompt) - 1 + len(completion))
-    return ids, torch.tensor(rows), torch.tensor(columns)
+    # The dtype matters where there is no token at all: torch would make an empty list fp32.
+    return ids, torch.tensor(rows, dtype=torch.int64), torch.tensor(columns, dtype=torch.int64)
