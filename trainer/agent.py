@@ -6,14 +6,14 @@ from kizuna import draws
 from kizuna.chain.client import Pinned
 from kizuna.chain.structs import RoundView, TaskState
 from kizuna.diloco.segments import RoundResult, TrainRound
-from kizuna.errors import StoreError
-from kizuna.node.agent import Node
+from kizuna.errors import ConfigError, StoreError
+from kizuna.node.agent import Node, Options
 from kizuna.node.contribution import Manifest, publish
 from kizuna.node.task_context import file_digest
 from kizuna.node.versions import SOFT
 from kizuna.rl.config import RoundConfig
 from kizuna.rl.model import read_weights
-from kizuna.store import DAG_CBOR, DAG_PB, Cid, dag
+from kizuna.store import DAG_CBOR, DAG_PB, Cid, FlatFs, dag
 from kizuna.store.gateway import Gateway
 from kizuna.store.mirror import Wanted, request_pull
 from kizuna.types import ZERO_DIGEST, Digest, Phase, Role
@@ -29,7 +29,8 @@ class Trainer:
 
     def __init__(self, node: Node, cheat: Cheat) -> None:
         self.node, self.cheat = node, cheat
-        self.gateway = Gateway(node.blocks)
+        self.gateway = serve(node.blocks, node.options)
+        self.url = node.options.public_url or self.gateway.url
         self.drafts = Drafts(node.options.state / "drafts" / str(node.task))
         self.position: int | None = None
         self._manifests: dict[int, Manifest] = {}
@@ -72,10 +73,10 @@ class Trainer:
                 node.say("the task takes no more trainers")
                 node.stop.set()
                 return None
-            position = node.join(secret_tip=ZERO_DIGEST, endpoint=self.gateway.url)
-            node.say(f"joined as trainer {position}, serving at {self.gateway.url}")
-        elif chain.endpoints(node.task).get((Role.TRAINER, position)) != self.gateway.url:
-            node.chain.announce(node.task, self.gateway.url)
+            position = node.join(secret_tip=ZERO_DIGEST, endpoint=self.url)
+            node.say(f"joined as trainer {position}, serving at {self.url}")
+        elif chain.endpoints(node.task).get((Role.TRAINER, position)) != self.url:
+            node.chain.announce(node.task, self.url)
         return position
 
     # --- a round ---
@@ -160,7 +161,7 @@ class Trainer:
                     url,
                     node.account,
                     cids=[Wanted(cid) for cid in cids],
-                    source=self.gateway.url,
+                    source=self.url,
                     label=f"task/{node.task}/round/{round}",
                 )
                 held += state.done and not state.failed
@@ -206,6 +207,24 @@ class Trainer:
         for boundary in manifest.boundaries[:-1]:
             for cid, _ in list(dag.walk(self.node.blocks, Cid(boundary, DAG_PB))):
                 self.node.blocks.delete(cid)
+
+
+def serve(blocks: FlatFs, options: Options) -> Gateway:
+    """Serves on the port asked for; left open, on that of the last run, so that the URL on chain stays true."""
+    host, port = options.listen
+    memory = options.state / "port"
+    if port:
+        try:
+            return Gateway(blocks, host=host, port=port)
+        except OSError as error:
+            raise ConfigError(f"--listen {host}:{port}: {error.strerror}") from None
+    last = memory.read_text() if memory.exists() else ""
+    try:
+        gateway = Gateway(blocks, host=host, port=int(last) if last.isdigit() else 0)
+    except (OSError, OverflowError):  # somebody else has it by now
+        gateway = Gateway(blocks, host=host)
+    memory.write_text(str(gateway.port))
+    return gateway
 
 
 def drawn_boundaries(

@@ -24,6 +24,9 @@ from verifier.checks import Case
 SHORT = Patience(connect_s=2.0, hedge_s=1.0, stall_s=4.0, total_s=6.0)
 """One look. What is not served within it is looked for again later: what did arrive stays."""
 
+URLS_BLOCKS = 4
+"""Blocks after which addresses are looked up again: a trainer that was restarted may serve elsewhere."""
+
 
 @dataclass(slots=True)
 class Cases:
@@ -31,21 +34,23 @@ class Cases:
 
     node: Node
     _roots: dict[int, dict[int, Roots]] = field(default_factory=dict)
-    _urls: dict[int, dict[int, str]] = field(default_factory=dict)
     _read: dict[tuple[int, int], Contribution] = field(default_factory=dict)
-    _last: tuple[tuple[int, int, bool], Case] | None = None  # with the boundaries that it has read
+    _last: tuple[tuple[int, int, tuple[str, ...]], Case] | None = None  # with the boundaries that it has read
+    _urls: dict[int, str] = field(default_factory=dict)
+    _urls_block: int = -URLS_BLOCKS
 
     def of(self, chain: Pinned, round: int, slot: int, *, endpoint: bool = False) -> Case | Finding:
         """A slot's contribution, or the fault that it has as a whole.
 
-        Looks at the mirrors, for its boundaries with `endpoint` also at what the trainer itself serves. Raises
+        Looks at the mirrors that the task names, with `endpoint` also at what the trainer itself serves. Raises
         StoreError where the round's base cannot be had, ChainError.
         """
         base, config = self._rules(chain, round, slot)
-        key = (round, slot, endpoint)
+        sources = (*self.node.mirrors, *self._endpoint(chain, slot)) if endpoint else self.mirrors
+        key = (round, slot, sources)
         if self._last is not None and self._last[0] == key and self._last[1].config == config:
             return self._last[1]
-        fetcher = self.fetcher(*(self._endpoint(chain, round, slot) if endpoint else ()))
+        fetcher = Fetcher(self.node.blocks, sources, MAX_GENESIS, patience=SHORT)
         found = self._read.get((round, slot))
         if found is None or found.manifest.base != base.digest:
             fresh = self._fetch(chain, round, slot, config, self.node.blocks, fetcher)
@@ -72,10 +77,6 @@ class Cases:
             finally:
                 blocks.close()
 
-    def fetcher(self, *endpoints: str) -> Fetcher:
-        """One that gives up soon."""
-        return Fetcher(self.node.blocks, (*self.node.mirrors, *endpoints), MAX_GENESIS, patience=SHORT)
-
     def mirrors_answer(self) -> bool:
         """Whether a named mirror can be reached at all: if none can, what is not served is nobody's fault."""
         fetcher = Fetcher(MemoryBlocks(), self.mirrors, MAX_GENESIS, patience=SHORT)
@@ -101,8 +102,6 @@ class Cases:
         self._last = None
         for round in [round for round in self._roots if round <= settled]:
             del self._roots[round]
-        for round in [round for round in self._urls if round <= settled]:
-            del self._urls[round]
         for key in [key for key in self._read if key[0] <= settled]:
             del self._read[key]
 
@@ -127,13 +126,14 @@ class Cases:
             rounds=bytes.fromhex(where.rounds[2:]),
         )
 
-    def _endpoint(self, chain: Pinned, round: int, slot: int) -> tuple[str, ...]:
+    def _endpoint(self, chain: Pinned, slot: int) -> tuple[str, ...]:
         """The slot's own address, if it is one at all: it is text that a stranger wrote."""
-        if round not in self._urls:
+        now = chain.block.number
+        if now >= self._urls_block + URLS_BLOCKS:
             announced = chain.endpoints(self.node.task)
-            self._urls[round] = {p: url for (role, p), url in announced.items() if role is Role.TRAINER}
-        url = self._urls[round].get(slot, "")
+            self._urls = {p: url for (role, p), url in announced.items() if role is Role.TRAINER}
+            self._urls_block = now
         try:
-            return (check_source(url),)
+            return (check_source(self._urls.get(slot, "")),)
         except StoreError:
             return ()

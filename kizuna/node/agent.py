@@ -57,6 +57,8 @@ class Options:
     state: Path = Path("state")
     mirrors: tuple[str, ...] = ()
     deployments: Path = FOLDER
+    listen: tuple[str, int] = ("127.0.0.1", 0)
+    public_url: str | None = None
 
 
 class Agent(Protocol):

@@ -55,7 +55,8 @@ def token_logprobs(model: CausalModel, hidden: Tensor, tokens: Tensor, *, temper
             )
             for a, b in spans
         ]
-    return torch.cat(parts) if parts else hidden.new_zeros(0)
+    # Of no tokens a sum over nothing: shape (0,), and still part of the graph.
+    return torch.cat(parts) if parts else hidden.sum(-1)
 
 
 def score_gaps(

@@ -150,6 +150,13 @@ abstract contract Moves is World {
         rounds.vote(task, r, hash);
     }
 
+    function voteRefused(uint32 r, uint256 seat, bytes memory refusal) internal {
+        bytes32 hash = rounds.ballotHash(task, r, verifier(seat), ballot(r, seat));
+        vm.expectRevert(refusal);
+        vm.prank(verifier(seat));
+        rounds.vote(task, r, hash);
+    }
+
     function voteAll(uint32 r) internal {
         for (uint256 i; i < 256 && phase(r) == Phase.VOTE; ++i) {
             if (has(view_(r).checkers & ~view_(r).voted, i)) vote(r, i);
@@ -158,6 +165,13 @@ abstract contract Moves is World {
 
     function reveal(uint32 r, uint256 seat) internal {
         Ballot memory b = ballot(r, seat);
+        vm.prank(verifier(seat));
+        rounds.reveal(task, r, b);
+    }
+
+    function revealRefused(uint32 r, uint256 seat, bytes memory refusal) internal {
+        Ballot memory b = ballot(r, seat);
+        vm.expectRevert(refusal);
         vm.prank(verifier(seat));
         rounds.reveal(task, r, b);
     }

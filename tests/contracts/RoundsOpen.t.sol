@@ -108,7 +108,7 @@ contract RoundsOpenTest is Fixture {
         task = 99;
         obstructed(1, "task is closed");
         TaskParams memory p = Params.demo(address(token), address(beacon));
-        (p.rounds, p.trainerSlots) = (1, 1);
+        p.rounds = 1;
         task = list(p);
         joinAll();
         toSoft(1);

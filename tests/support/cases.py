@@ -16,6 +16,7 @@ from kizuna.node.versions import Version
 from kizuna.rl.state import Boundary
 from kizuna.shardcast import update as updates
 from kizuna.store import DAG_PB, Blocks, Cid, Fetcher, MemoryBlocks, dag
+from kizuna.toploc.receipts import Leaf
 from kizuna.types import Digest, Finding
 from support.training import config, context, genesis, numerics, train
 from verifier.checks import Case
@@ -84,7 +85,7 @@ def with_boundaries(result: RoundResult, boundaries: Sequence[Boundary]) -> Roun
     finite = [boundary if _is_finite(boundary) else boundaries[0] for boundary in boundaries]
     leaves = leaves_of(finite, RULES, numerics_id=numerics(), digest_of=file_digest)
     digests = [tuple(Digest(file_digest(data)) for data in boundary.files().values()) for boundary in boundaries]
-    linked = []
+    linked: list[Leaf] = []
     for leaf, (weights, first, second) in zip(leaves, digests, strict=True):
         previous = linked[-1].hash() if linked else leaf.previous
         linked.append(replace(leaf, weights=weights, exp_avg=first, exp_avg_sq=second, previous=previous))

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.models import genesis, gpt2, llama, qwen3
 
 from kizuna.errors import ConfigError, ContentMalformed, TaskInvalid
 from kizuna.rl.architecture import MAX_CONFIG_BYTES, admit, parse_config
 from kizuna.rl.model import build_model, initial_weights, llama_config, load_model, model_files, read_weights
-from support.models import genesis, gpt2, llama, qwen3
 
 LLAMA = llama_config(vocab=64, hidden=32, layers=2, heads=4, intermediate=48)
 

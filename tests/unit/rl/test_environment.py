@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.models import REVERSE, config, tokenizer
 
 from kizuna.hashing import keccak
 from kizuna.rl.environment import ENVIRONMENTS, REWARD_ONE, exam
 from kizuna.rl.rollouts import true_reward
-from support.models import REVERSE, config, tokenizer
 
 SEEDS = st.binary(min_size=32, max_size=32)
 

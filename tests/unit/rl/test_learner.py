@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.models import STOP, gpt2, ints, llama, qwen3
 
 from kizuna.rl.determinism import deterministic
 from kizuna.rl.grpo import Grpo
 from kizuna.rl.learner import AdamW, TorchLearner, adamw
 from kizuna.rl.objectives import Row, Supervised, micro_batches
 from kizuna.rl.state import Boundary
-from support.models import STOP, gpt2, ints, llama, qwen3
 
 ROWS = [Row((1, 5, 6), ints(7 + i, 8, STOP), np.full(3, -4.0, dtype=np.float32), 1.0 - i) for i in range(4)]
 

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from support.models import config
 
 from kizuna.hashing import keccak
 from kizuna.rl.noise import gumbel, philox, signs, unit
-from support.models import config
 
 # Random123 1.14, kat_vectors, "philox4x32 10": counter, key, result.
 KNOWN = [

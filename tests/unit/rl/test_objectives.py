@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.models import STOP, ints, llama, sample
 
 from kizuna.rl.grpo import Grpo, advantages
 from kizuna.rl.learner import AdamW, TorchLearner
@@ -12,7 +13,6 @@ from kizuna.rl.model import CausalModel
 from kizuna.rl.objectives import MicroBatch, Objective, Row, Supervised, collate, micro_batches
 from kizuna.rl.scores import token_logprobs
 from kizuna.rl.state import Boundary
-from support.models import STOP, ints, llama, sample
 
 PROMPT = (1, 5, 6)
 
@@ -23,9 +23,7 @@ def supervised(*completions: tuple[int, ...]) -> list[Row]:
 
 def loss_of(model: CausalModel, objective: Objective, batch: MicroBatch) -> torch.Tensor:
     hidden = model.hidden(batch.ids)[batch.rows, batch.columns]
-    return objective.loss(
-        token_logprobs(model, hidden, batch.tokens, temperature=objective.temperature), batch
-    )
+    return objective.loss(token_logprobs(model, hidden, batch.tokens, temperature=objective.temperature), batch)
 
 
 def gradients_of(model: CausalModel, objective: Objective, batch: MicroBatch) -> dict[str, np.ndarray]:

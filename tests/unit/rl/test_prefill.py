@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.models import KEY, alone, ints, llama, qwen3, sample
 from transformers import DynamicCache
 
 from kizuna.rl.prefill import completion_rows, prefill_group
 from kizuna.toploc import judging
 from kizuna.toploc.proofs import PROOF_BYTES, chunk_count, prove, verify
 from kizuna.types import Reason
-from support.models import KEY, alone, ints, llama, qwen3, sample
 
 PROMPT = (1, 5, 6, 7)
 LENGTHS = (1, 31, 32, 33, 64)

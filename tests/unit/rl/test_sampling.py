@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.models import STOP, alone, gpt2, llama, qwen3, sample, sampling, spread_out
 
 from kizuna.errors import TaskInvalid
 from kizuna.rl.model import CausalModel
 from kizuna.rl.sampling import Completion, Finish, GroupRequest, sample_groups
-from support.models import STOP, alone, gpt2, llama, qwen3, sample, sampling, spread_out
 
 PROMPTS = [tuple(range(3, 3 + n)) for n in (2, 6, 3, 9, 4, 5, 7, 8)]
 REQUESTS = [GroupRequest(prompt, i, 1) for i, prompt in enumerate(PROMPTS)]
@@ -53,17 +53,20 @@ def test_a_seeded_rollout_is_the_same_on_one_thread_and_on_two() -> None:
 def test_sampling_neither_reads_nor_moves_the_global_generators() -> None:
     model = sharp_llama()
     torch.manual_seed(1)
-    before, numpy_before = torch.random.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    before, numpy_before = torch.random.get_rng_state(), np.random.get_state()[1].tolist()
     first = tokens_of([sample(model, (3, 4))])
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert np.random.get_state()[1].tolist() == numpy_before  # noqa: NPY002
+    assert np.random.get_state()[1].tolist() == numpy_before
     torch.manual_seed(2)
     assert tokens_of([sample(model, (3, 4))]) == first
 
 
 def test_completions_of_a_group_and_of_equal_prompts_differ_by_their_index() -> None:
     requests = [GroupRequest((3, 4), 0, 4), GroupRequest((3, 4), 4, 4)]
-    assert len({tuple(tokens) for tokens in tokens_of(sample_groups(sharp_llama(0.1), requests, sampling=sampling()))}) == 8
+    assert (
+        len({tuple(tokens) for tokens in tokens_of(sample_groups(sharp_llama(0.1), requests, sampling=sampling()))})
+        == 8
+    )
 
 
 @pytest.mark.parametrize("make", [sharp_llama, gpt2, qwen3])

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.models import KEY, llama, spread_out
 
 from kizuna.rl import scores
 from kizuna.rl.model import CausalModel
 from kizuna.rl.scores import SeededNoise, score_gaps, token_logprobs
-from support.models import KEY, llama, spread_out
 
 VOCAB, ROWS = 200_000, 4 * 64
 

@@ -4,16 +4,18 @@ import json
 
 import numpy as np
 import pytest
+from support.models import llama
 
 from kizuna import tensors
 from kizuna.errors import ContentMalformed, LimitExceeded
 from kizuna.rl.state import FILES, Boundary
-from support.models import llama
 
 
 def boundary() -> Boundary:
     start = Boundary.start(llama().weights())
-    return Boundary(start.weights, *({n: v + k for n, v in start.exp_avg.items()} for k in (np.float32(1), np.float32(2))))
+    return Boundary(
+        start.weights, *({n: v + k for n, v in start.exp_avg.items()} for k in (np.float32(1), np.float32(2)))
+    )
 
 
 def test_a_boundary_reads_back_what_it_wrote() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from support.models import REVERSE, config, genesis, tokenizer
 from tokenizers import Tokenizer as Native
 from tokenizers import models, pre_tokenizers, processors
 from transformers import AutoTokenizer
@@ -10,7 +11,6 @@ from transformers import AutoTokenizer
 from kizuna.errors import ConfigError
 from kizuna.rl.rollouts import prompt_ids
 from kizuna.rl.tokenizer import CharTokenizer, JsonTokenizer, Tokenizer, char_vocabulary, read_tokenizer
-from support.models import REVERSE, config, genesis, tokenizer
 
 
 def doubling() -> dict[str, bytes]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,10 +225,50 @@ def test_stale_trainer_claims_the_head_but_starts_from_the_genesis(here: World) 
         assert leaf.weights == file_digest(stale["weights.safetensors"])
 
 
-@pytest.mark.parametrize("arguments", [["--task", "1", "--cheat", "sleep"], ["--task", "1", "--key", "nowhere"]])
+def test_port_is_kept_over_a_restart_so_that_the_announced_url_stays_true(here: World) -> None:
+    with trainer(here) as agent:
+        step(agent)
+        url = agent.url
+    before = here.chain.block.number
+    with trainer(here) as again:
+        step(again)
+        assert again.url == url
+    assert here.chain.block.number == before
+
+
+def test_port_that_somebody_else_took_is_replaced_and_announced(here: World) -> None:
+    with trainer(here) as agent:
+        step(agent)
+        port = agent.gateway.port
+    with socket.create_server(("127.0.0.1", port)), trainer(here) as again:
+        step(again)
+        assert again.gateway.port != port
+        assert here.chain.at(here.chain.block).endpoints(here.task)[Role.TRAINER, 0] == again.url
+
+
+def test_public_url_is_what_others_are_told(here: World) -> None:
+    with here.node("trainer") as node:
+        node.options = replace(node.options, public_url="https://trainer.example")
+        agent = Trainer(node, CHEATS["none"])
+        step(agent)
+        agent.close()
+    assert here.chain.at(here.chain.block).endpoints(here.task)[Role.TRAINER, 0] == "https://trainer.example"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--cheat", "sleep"],
+        ["--key", "nowhere"],
+        ["--listen", "nowhere"],
+        ["--listen", "0.0.0.0:4001"],
+        ["--public-url", "ftp://trainer.example"],
+    ],
+)
 def test_command_refuses_wrong_input_in_one_line(arguments: list[str], tmp_path: Path) -> None:
     app = typer.Typer()
     app.command()(train)
-    found = CliRunner().invoke(app, [*arguments, "--state", str(tmp_path)], env={"KIZUNA_KEY": "0x" + "11" * 32})
+    environment = {"KIZUNA_KEY": "0x" + "11" * 32}
+    found = CliRunner().invoke(app, ["--task", "1", *arguments, "--state", str(tmp_path)], env=environment)
     assert found.exit_code == 2
     assert len(found.stderr.strip().splitlines()) == 1
