@@ -182,6 +182,7 @@ class Trainer:
             drawn = drawn_boundaries(chain, self.node.task, round, position, view, self.node)
             if drawn:
                 self._push(round, [Cid(manifest.boundaries[j], DAG_PB) for j in drawn])
+                self.node.say(f"boundaries {list(drawn)} are on the mirrors", round=round)
         self._pushed.add(round)
 
     def _manifest(self, chain: Pinned, round: int, position: int) -> Manifest | None:

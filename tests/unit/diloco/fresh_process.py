@@ -9,16 +9,20 @@ from pathlib import Path
 
 import torch
 from support.models import PLAN, REVERSE, config, genesis, llama, tokenizer
-from support.rounds import rerun
 
 from kizuna.diloco.evidence import EvidenceKey, SegmentSketch, rollout_evidence
 from kizuna.diloco.numerics import numerics_id
+from kizuna.diloco.replay import replay_segment
 from kizuna.diloco.segments import SegmentRecord
 from kizuna.hashing import keccak
 from kizuna.rl.genesis import genesis_files
 from kizuna.rl.state import FILES, Boundary
 
 KEY = EvidenceKey(seal=keccak(b"seal"), secret=keccak(b"secret"), seat=2, item=1)
+
+
+def digest(boundary: Boundary) -> str:
+    return sha256(b"".join(boundary.files().values())).hexdigest()
 
 
 def computed(folder: Path) -> dict[str, str]:
@@ -28,11 +32,20 @@ def computed(folder: Path) -> dict[str, str]:
     files = {path.name: path.read_bytes() for path in (folder / "record").iterdir()}
     record = SegmentRecord.from_files(files, 1, rules, model)
     sketch = SegmentSketch.of(rules, KEY)
-    end = rerun(None, 1, rules, observe=sketch, groups=record.groups, boundary=start)
+    end = replay_segment(
+        model,
+        start,
+        record.groups,
+        rules,
+        segment=1,
+        tokenizer=tokenizer(),
+        environment=REVERSE,
+        observe_last=sketch,
+    )
     model.load(start.weights)
     shown = rollout_evidence(model, record.groups[1], rules, KEY, tokenizer=tokenizer(), environment=REVERSE)
     return {
-        "end": sha256(b"".join(end.files().values())).hexdigest(),
+        "end": digest(end),
         "segment evidence": sketch.evidence().hex(),
         "rollout evidence": shown.hex(),
         "numerics": numerics_id(genesis(), rules, REVERSE).hex(),

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from support.tasks import windows
-from support.training import World, committed_by, world
+from support.training import World, committed_by
 
-from kizuna.chain import Deployment, Devnet, Kizuna, positions
+from kizuna.chain import Kizuna, positions
 from kizuna.chain.structs import RoundView
 from kizuna.errors import ConfigError
 from kizuna.node.agent import Node
 from kizuna.node.contribution import Manifest
-from kizuna.store import DAG_CBOR, DAG_PB, Cid, MemoryBlocks, dag
-from kizuna.store.gateway import Gateway
-from kizuna.types import DocketPhase, Phase, Role, Ruling
+from kizuna.store import DAG_CBOR, DAG_PB, Cid, dag
+from kizuna.types import Check, DocketPhase, Phase, Role, Ruling
 from verifier.agent import Verifier
 from verifier.joining import secrets_of
 
 Make = Callable[[str], Kizuna]
 NAMES = ("ada", "bob", "cyd", "dee")
-
-
-@pytest.fixture
-def here(
-    devnet: Devnet, deployment: Deployment, client: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
-    """The tiny task with four free verifier seats, everybody audited."""
-    monkeypatch.setattr(World, "seat_verifiers", lambda self, make: None)
-    short = windows(open=60, attest=40, vote=24, reveal=20, challenge=20, jcommit=24, jreveal=20)
-    changes = {"verifier_seats": 4, "committee": 3, "rounds": 1, "windows": short, "audit_rate": 1 << 32}
-    with world(devnet, deployment, client, tmp_path, **changes) as made:
-        yield made
 
 
 class Seats:
@@ -128,7 +113,7 @@ def test_what_is_not_on_the_mirror_is_not_attested(here: World) -> None:
         assert seats.view().held == 0
 
 
-def test_a_drawn_boundary_that_nobody_serves_costs_the_trainer_its_stake(here: World) -> None:
+def test_a_drawn_boundary_that_nobody_serves_costs_the_trainer_its_stake(here: World, distinct: None) -> None:
     with ExitStack() as stack:
         seats, manifest = seated(here, stack)
         block = here.held.get(manifest)
@@ -138,8 +123,8 @@ def test_a_drawn_boundary_that_nobody_serves_costs_the_trainer_its_stake(here: W
             here.held.delete(cid)
         seats.until(lambda: here.chain.docket(here.task, 1, 1).phase is DocketPhase.CLOSED, blocks=250)
         assert seats.view().challenged == 1
-        rulings = {dispute.ruling for dispute in here.chain.disputes(here.task, 1, 1)}
-        assert rulings == {Ruling.GUILTY_GROSS}
+        ruled = {(dispute.check, dispute.ruling) for dispute in here.chain.disputes(here.task, 1, 1)}
+        assert ruled == {(Check.AVAILABLE, Ruling.GUILTY_GROSS)}
         assert here.chain.convicted(here.task, Role.TRAINER) == 1
 
 
@@ -161,24 +146,3 @@ def test_an_address_that_is_none_keeps_nobody_from_checking(here: World) -> None
         trainer.chain.announce(here.task, "gopher://\x07 not an address")
         seats.until_phase(Phase.CHALLENGE)
         assert seats.view().accepted == 1
-
-
-def test_boundaries_are_found_where_a_restarted_trainer_serves_them_now(here: World) -> None:
-    with ExitStack() as stack:
-        seats, manifest = seated(here, stack)
-        block = here.held.get(manifest)
-        assert block is not None
-        hidden = Cid(Manifest.decode(block).boundaries[1], DAG_PB)
-        own = MemoryBlocks()
-        for cid, data in list(dag.walk(here.held, hidden)):
-            assert data is not None
-            own.put(cid, data)
-            here.held.delete(cid)
-        trainer = stack.enter_context(here.node("slot 0"))
-        trainer.chain.announce(here.task, "http://127.0.0.1:9")
-        seats.until_phase(Phase.VOTE)
-        seats.step()
-        gateway = stack.enter_context(Gateway(own))
-        trainer.chain.announce(here.task, gateway.url)
-        seats.until_phase(Phase.CHALLENGE)
-        assert seats.view().accepted == 1 and not seats.view().challenged
