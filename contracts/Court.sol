@@ -118,9 +118,7 @@ contract Court is CourtVerdicts {
         bytes32[] calldata results,
         bytes32 salt
     ) public view returns (bytes32) {
-        return keccak256(
-            abi.encode(block.chainid, address(this), task, round, number, juror, rulings, results, salt)
-        );
+        return keccak256(abi.encode(block.chainid, address(this), task, round, number, juror, rulings, results, salt));
     }
 
     // --- inside ---

@@ -29,7 +29,8 @@ abstract contract Wired {
     }
 
     function _isCore(address caller) internal view returns (bool) {
-        return caller == address(TASKS) || caller == address(SLOTS) || caller == address(ROUNDS)
-            || caller == address(COURT);
+        return
+            caller == address(TASKS) || caller == address(SLOTS) || caller == address(ROUNDS)
+                || caller == address(COURT);
     }
 }

@@ -13,7 +13,7 @@ from kizuna.node.agent import Node
 from kizuna.store import DAG_CBOR, Cid
 from kizuna.types import ZERO_DIGEST, Digest, Finding, Mark, Phase, Role
 from verifier.attest import why_not_held
-from verifier.bench import Bench
+from verifier.bench import RETRY_BLOCKS, Bench
 from verifier.cases import Cases
 from verifier.checks import Case
 from verifier.duties import Duty, Kind, RoundState, duties
@@ -45,6 +45,7 @@ class Verifier:
         self._secrets: draws.SecretChain | None = None
         self._held: dict[int, dict[int, Finding | None]] = {}
         self._examiners: dict[int, Examiner] = {}
+        self._look_again: dict[int, int] = {}  # block in which to ask again for what was not served, by round
         self._longest = 1  # blocks that one examination has taken
         self._settled = 0
         self._over: set[tuple[Kind, int, int, int]] = set()
@@ -139,7 +140,7 @@ class Verifier:
     def _forget(self, settled: int) -> None:
         self.cases.forget(settled)
         self.bench.forget(settled)
-        for known in (self._held, self._examiners):
+        for known in (self._held, self._examiners, self._look_again):
             for round in [round for round in known if round <= settled]:
                 del known[round]
         self._over = {key for key in self._over if key[1] > settled or key[0] is Kind.REPORT}
@@ -214,14 +215,17 @@ class Verifier:
         self._examiners[duty.round] = examiner
         if self.is_lazy:
             return lazy(examiner.seat, self.node.params, examiner.slots)
-        waiting = list(examiner.unserved())
+        again = chain.block.number >= self._look_again.get(duty.round, 0)
+        waiting = list(examiner.unserved()) if again else []
+        if waiting:
+            self._look_again[duty.round] = chain.block.number + RETRY_BLOCKS
         while todo := [*examiner.todo(), *waiting]:
             slot, now = todo[0], self.node.chain.block.number
             if self._left(duty) <= self._longest:
                 break
             if now > chain.block.number or self.node.stop.is_set():
                 return None  # a new block may have brought something more urgent
-            waiting = [other for other in waiting if other != slot]  # once a block is often enough
+            waiting = [other for other in waiting if other != slot]
             self._look(chain, duty.round, slot, examiner)
             self._longest = max(1, self._longest - 1, self.node.chain.block.number - now)
         is_open = examiner.todo() or examiner.unserved()

@@ -17,6 +17,9 @@ from verifier.jury import NO_OPINION, Opinion, Rulings, concluded, judge, judge_
 MARGIN = 3
 """Blocks before a deadline at which waiting for bytes ends, so that the call still finds a block."""
 
+RETRY_BLOCKS = 3
+"""Blocks between two looks at what is not served, in which other work gets its turn."""
+
 
 @dataclass(slots=True)
 class Bench:
@@ -27,6 +30,7 @@ class Bench:
     rulings: Rulings
     is_lazy: bool = False
     _opinions: dict[tuple[int, int], dict[int, Opinion]] = field(default_factory=dict)
+    _look_again: dict[tuple[int, int, int], int] = field(default_factory=dict)  # block, by dispute
     _longest: int = 1  # blocks that one dispute has taken
 
     def commit(self, chain: Pinned, duty: Duty, position: int) -> None:
@@ -63,22 +67,23 @@ class Bench:
 
     def forget(self, settled: int) -> None:
         """Drops what belongs to settled rounds."""
-        for key in [key for key in self._opinions if key[0] <= settled]:
-            del self._opinions[key]
+        self._opinions = {key: known for key, known in self._opinions.items() if key[0] > settled}
+        self._look_again = {key: block for key, block in self._look_again.items() if key[0] > settled}
 
     def _judge(self, chain: Pinned, duty: Duty, position: int) -> tuple[Opinion, ...] | None:
         """All opinions in order; None while there is time and something left to do. NONE for what was not finished."""
         known = self._opinions.setdefault((duty.round, duty.docket), {})
         disputes = chain.disputes(self.node.task, duty.round, duty.docket)
         for i, dispute in enumerate(disputes):
-            if i in known and not known[i].waiting:
-                continue
             now = self.node.chain.block.number
+            if i in known and (not known[i].waiting or now < self._look_again[duty.round, duty.docket, i]):
+                continue
             if duty.deadline - now <= MARGIN + self._longest or self.node.stop.is_set():
                 break
             if now > chain.block.number:
                 return None  # a new block may have brought something more urgent
             known[i] = self._opinion(chain, duty.round, dispute, position)
+            self._look_again[duty.round, duty.docket, i] = now + RETRY_BLOCKS
             self._longest = max(1, self._longest - 1, self.node.chain.block.number - now)
         is_open = len(known) < len(disputes) or any(opinion.waiting for opinion in known.values())
         if self.node.stop.is_set() or (

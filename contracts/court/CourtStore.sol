@@ -36,8 +36,9 @@ abstract contract CourtStore is ICourt, Wired {
 
     mapping(uint256 task => mapping(uint32 round => mapping(uint8 docket => Docket))) internal _dockets;
     mapping(uint256 task => mapping(uint32 round => Outcome)) internal _outcomes;
-    mapping(uint256 task => mapping(uint32 round => mapping(uint8 challenger => mapping(uint8 accused => uint256))))
-        internal _bonds;
+    mapping(
+        uint256 task => mapping(uint32 round => mapping(uint8 challenger => mapping(uint8 accused => uint256)))
+    ) internal _bonds;
 
     modifier onlyRounds() {
         require(msg.sender == address(ROUNDS), Court_NotCore(msg.sender));

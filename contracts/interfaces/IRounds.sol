@@ -5,11 +5,18 @@ import {Ballot, Phase, Role, RoundView} from "../libraries/Types.sol";
 
 /// @title Events and errors of Rounds, shared by its two halves.
 interface IRoundsEvents {
-    event RoundOpened(uint256 indexed task, uint32 indexed round, uint64 trainers, uint256 verifiers, uint64 seedTarget);
+    event RoundOpened(
+        uint256 indexed task, uint32 indexed round, uint64 trainers, uint256 verifiers, uint64 seedTarget
+    );
     event PhaseChanged(uint256 indexed task, uint32 indexed round, Phase phase, uint64 phaseEnd);
     event BeaconRead(uint256 indexed task, uint32 indexed round, uint8 indexed which, bytes32 value); // 0 seed, 1 seal, 2 audit
     event Committed(
-        uint256 indexed task, uint32 indexed round, uint8 indexed position, bytes32 manifest, bytes32 receiptRoot, bytes32 leafRoot
+        uint256 indexed task,
+        uint32 indexed round,
+        uint8 indexed position,
+        bytes32 manifest,
+        bytes32 receiptRoot,
+        bytes32 leafRoot
     );
     event Attested(uint256 indexed task, uint32 indexed round, uint8 indexed position, uint64 held);
     event CommitteeDrawn(uint256 indexed task, uint32 indexed round, uint8 indexed kind, uint256 members); // 0 attesters, 1 checkers
@@ -74,7 +81,10 @@ interface IRounds is IRoundsEvents {
 
     /// @notice keccak256(abi.encode(chainid, address(this), task, round, shard = 0, voter, marks, challenges, evidenceRoot,
     /// previousVersion, secret, salt)), voter being the operator's address.
-    function ballotHash(uint256 task, uint32 round, address voter, Ballot calldata ballot) external view returns (bytes32);
+    function ballotHash(uint256 task, uint32 round, address voter, Ballot calldata ballot)
+        external
+        view
+        returns (bytes32);
 
     function round(uint256 task, uint32 round) external view returns (RoundView memory);
 
@@ -94,12 +104,21 @@ interface IRounds is IRoundsEvents {
     function commitment(uint256 task, uint32 round, uint8 position) external view returns (bytes32);
 
     /// @notice Marks and evidence root of a revealed ballot.
-    function ballot(uint256 task, uint32 round, uint8 position) external view returns (uint128 marks, bytes32 evidenceRoot);
+    function ballot(uint256 task, uint32 round, uint8 position)
+        external
+        view
+        returns (uint128 marks, bytes32 evidenceRoot);
 
     /// @notice What `claim` would move for these rounds.
-    function claimable(uint256 task, Role role, uint8 position, uint32[] calldata rounds) external view returns (uint256);
+    function claimable(uint256 task, Role role, uint8 position, uint32[] calldata rounds)
+        external
+        view
+        returns (uint256);
 
     /// @notice Whether this checker is audited in `round`, and the index of the evidence leaf it must post.
     /// @dev Reverts before the audit beacon has been read.
-    function auditOf(uint256 task, uint32 round, uint8 position) external view returns (bool audited, uint256 index, uint256 leaves);
+    function auditOf(uint256 task, uint32 round, uint8 position)
+        external
+        view
+        returns (bool audited, uint256 index, uint256 leaves);
 }

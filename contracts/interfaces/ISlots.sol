@@ -7,13 +7,23 @@ import {Role, Slot} from "../libraries/Types.sol";
 /// @notice A stake secures one slot of one task. Joins and exits take effect when the next round opens.
 interface ISlots {
     event Joined(
-        uint256 indexed task, Role indexed role, uint8 indexed position, address owner, address operator, uint16 quota, uint32 activeFrom
+        uint256 indexed task,
+        Role indexed role,
+        uint8 indexed position,
+        address owner,
+        address operator,
+        uint16 quota,
+        uint32 activeFrom
     );
     event Endpoint(uint256 indexed task, Role indexed role, uint8 indexed position, string url);
     event ExitRequested(uint256 indexed task, Role indexed role, uint8 indexed position, uint32 activeTo);
     event StakeReturned(uint256 indexed task, Role indexed role, uint8 indexed position, address owner, uint256 amount);
-    event Fined(uint256 indexed task, Role indexed role, uint8 indexed position, uint32 round, uint256 taken, string duty);
-    event Slashed(uint256 indexed task, Role indexed role, uint8 indexed position, uint32 round, uint256 taken, uint256 bounty);
+    event Fined(
+        uint256 indexed task, Role indexed role, uint8 indexed position, uint32 round, uint256 taken, string duty
+    );
+    event Slashed(
+        uint256 indexed task, Role indexed role, uint8 indexed position, uint32 round, uint256 taken, uint256 bounty
+    );
     event Struck(uint256 indexed task, Role indexed role, uint8 indexed position, uint32 round, uint8 strikes);
     event Ejected(uint256 indexed task, Role indexed role, uint8 indexed position, uint32 activeTo);
 
@@ -33,7 +43,13 @@ interface ISlots {
     /// @param secretTip end of a verifier's secret chain; 0 for trainers.
     /// @param endpoint where a trainer serves content; empty for verifiers, who publish none.
     function join(
-        uint256 task, Role role, uint16 quota, address operator, bytes32 secretTip, bytes32 numericsId, string calldata endpoint
+        uint256 task,
+        Role role,
+        uint16 quota,
+        address operator,
+        bytes32 secretTip,
+        bytes32 numericsId,
+        string calldata endpoint
     ) external returns (uint8 position);
 
     /// @notice Announces where a trainer (operator or owner) serves content, at most 256 bytes.
@@ -58,7 +74,9 @@ interface ISlots {
 
     /// @notice Takes the slash out of the stake: bounty to `bountyAccount`, the rest burned; ejects and marks convicted.
     /// @return bounty what was moved to `bountyAccount`.
-    function slash(uint256 task, Role role, uint8 position, uint32 round, bytes32 bountyAccount) external returns (uint256 bounty);
+    function slash(uint256 task, Role role, uint8 position, uint32 round, bytes32 bountyAccount)
+        external
+        returns (uint256 bounty);
 
     /// @notice Adds a strike; true when it is the third within 100 rounds, which slashes.
     function strike(uint256 task, Role role, uint8 position, uint32 round) external returns (bool third);
@@ -75,7 +93,10 @@ interface ISlots {
     /// @notice Positions that would be active if the next round opened now.
     function ready(uint256 task) external view returns (uint64 trainers, uint256 verifiers);
     /// @notice As `slotOf`, with the positions of that role ever convicted.
-    function member(uint256 task, address operator) external view returns (Role role, uint8 position, uint256 convictedOnes);
+    function member(uint256 task, address operator)
+        external
+        view
+        returns (Role role, uint8 position, uint256 convictedOnes);
     function ownerOf(uint256 task, Role role, uint8 position) external view returns (address);
     /// @notice Trainer positions that belong to the owner of this verifier.
     function ownTrainers(uint256 task, uint8 position) external view returns (uint64);

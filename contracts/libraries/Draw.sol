@@ -25,15 +25,23 @@ library Draw {
         uint256 i;
     }
 
-    function committee(uint256 task, uint256 round, bytes32 beacon, uint256 kind) internal pure returns (Source memory) {
-        return Source(TAG, task, round, beacon, 0, 0, 0, kind, 0);
-    }
-
-    function seated(uint256 task, uint256 round, bytes32 beacon, bytes32 secret, uint256 seat, uint256 slot, uint256 kind)
+    function committee(uint256 task, uint256 round, bytes32 beacon, uint256 kind)
         internal
         pure
         returns (Source memory)
     {
+        return Source(TAG, task, round, beacon, 0, 0, 0, kind, 0);
+    }
+
+    function seated(
+        uint256 task,
+        uint256 round,
+        bytes32 beacon,
+        bytes32 secret,
+        uint256 seat,
+        uint256 slot,
+        uint256 kind
+    ) internal pure returns (Source memory) {
         return Source(TAG, task, round, beacon, secret, seat, slot, kind, 0);
     }
 

@@ -3,19 +3,62 @@ pragma solidity 0.8.37;
 
 // Enumerations and records shared by every contract. The numbers are part of the protocol (docs/protocol.md, section 1).
 
-enum Role { TRAINER, VERIFIER }
+enum Role {
+    TRAINER,
+    VERIFIER
+}
 
-enum Phase { NONE, OPEN, ATTEST, SEAL, VOTE, REVEAL, CHALLENGE, FINAL, VOID }
+enum Phase {
+    NONE,
+    OPEN,
+    ATTEST,
+    SEAL,
+    VOTE,
+    REVEAL,
+    CHALLENGE,
+    FINAL,
+    VOID
+}
 
-enum DocketPhase { NONE, JCOMMIT, JREVEAL, CLOSED }
+enum DocketPhase {
+    NONE,
+    JCOMMIT,
+    JREVEAL,
+    CLOSED
+}
 
-enum Mark { SKIP, PASS, CHALLENGE }
+enum Mark {
+    SKIP,
+    PASS,
+    CHALLENGE
+}
 
-enum Check { UPDATE, ENCODE, ROLLOUT, SEGMENT, AVAILABLE, EVIDENCE, HEAD }
+enum Check {
+    UPDATE,
+    ENCODE,
+    ROLLOUT,
+    SEGMENT,
+    AVAILABLE,
+    EVIDENCE,
+    HEAD
+}
 
-enum Ruling { NONE, CLEAN, GUILTY_LONE, GUILTY_GROSS, INDETERMINATE, HUNG }
+enum Ruling {
+    NONE,
+    CLEAN,
+    GUILTY_LONE,
+    GUILTY_GROSS,
+    INDETERMINATE,
+    HUNG
+}
 
-enum TaskState { NONE, LISTED, RUNNING, FINISHED, CANCELLED }
+enum TaskState {
+    NONE,
+    LISTED,
+    RUNNING,
+    FINISHED,
+    CANCELLED
+}
 
 /// Lengths of the windows of a round and of a docket, in blocks.
 struct Windows {

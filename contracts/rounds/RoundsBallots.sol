@@ -21,9 +21,7 @@ abstract contract RoundsBallots is RoundsMoney {
         _sync(task, round_);
         uint8 position = _revealer(task, round_);
         BallotRecord storage b = _ballots[task][round_][position];
-        require(
-            b.word == ballotHash(task, round_, msg.sender, given), Rounds_BallotMismatch(task, round_, position)
-        );
+        require(b.word == ballotHash(task, round_, msg.sender, given), Rounds_BallotMismatch(task, round_, position));
         (uint64 passed, uint64 challenged) = _checkMarks(task, round_, position, given);
         uint64 filed = _checkChallenges(task, round_, position, given);
         require(filed == challenged, Rounds_BadMarks(given.marks));
@@ -133,15 +131,11 @@ abstract contract RoundsBallots is RoundsMoney {
         }
     }
 
-    function _isDrawn(
-        uint256 task,
-        uint32 number,
-        uint8 position,
-        bytes32 secret,
-        uint8 slot,
-        Check check,
-        uint32 item
-    ) private view returns (bool) {
+    function _isDrawn(uint256 task, uint32 number, uint8 position, bytes32 secret, uint8 slot, Check check, uint32 item)
+        private
+        view
+        returns (bool)
+    {
         Terms storage t = _terms[task];
         if (check == Check.AVAILABLE && item == t.segments) return true; // the contribution as a whole
         Draw.Source memory source =
@@ -180,13 +174,11 @@ abstract contract RoundsBallots is RoundsMoney {
     }
 
     /// The index of the leaf that the audit beacon asked this seat for, after a look at leaf and proof.
-    function _checkEvidence(
-        uint256 task,
-        uint32 number,
-        uint8 position,
-        bytes calldata leaf,
-        bytes32[] calldata proof
-    ) private view returns (uint256) {
+    function _checkEvidence(uint256 task, uint32 number, uint8 position, bytes calldata leaf, bytes32[] calldata proof)
+        private
+        view
+        returns (uint256)
+    {
         (bool audited, uint256 index, uint256 leaves) = _auditOf(task, number, position);
         require(audited, Rounds_NotAudited(task, number, position));
         _checkLeaf(task, number, position, index, leaf);

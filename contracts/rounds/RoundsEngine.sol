@@ -43,9 +43,7 @@ contract RoundsEngine is RoundsRules {
         (r.trainers, r.verifiers) = (trainers, verifiers);
         r.openBlock = uint64(block.number);
         r.seedTarget = IBeacon(t.beacon).targetAfter(uint64(block.number));
-        uint256 reserve = Payout.reserve(
-            TASKS.moneyOf(task), uint256(trainers).count(), verifiers.count(), t.committee
-        );
+        uint256 reserve = Payout.reserve(TASKS.moneyOf(task), uint256(trainers).count(), verifiers.count(), t.committee);
         emit RoundOpened(task, number, trainers, verifiers, r.seedTarget);
         _enter(task, number, Phase.OPEN, block.number + t.windows.open);
         VAULT.move(t.token, Accounts.escrow(task), Accounts.pot(task, number), reserve);
@@ -80,7 +78,6 @@ contract RoundsEngine is RoundsRules {
     function sync(uint256 task, uint32 number) external returns (bool changed) {
         return _sync(task, number);
     }
-
 
     function _sync(uint256 task, uint32 number) private returns (bool changed) {
         while (_step(task, number)) changed = true;

@@ -53,9 +53,7 @@ contract CourtJuryTest is Fixture {
         jcommitRefused(trainer(1), abi.encodeWithSelector(notJuror, task, 1, 1, trainer(1)));
         uint256 first = juror(0);
         jcommit(1, 1, first, guilty());
-        jcommitRefused(
-            verifier(first), abi.encodeWithSelector(ICourt.Court_AlreadyDone.selector, task, 1, 1, first)
-        );
+        jcommitRefused(verifier(first), abi.encodeWithSelector(ICourt.Court_AlreadyDone.selector, task, 1, 1, first));
     }
 
     function test_a_docket_that_is_not_open_takes_nothing() public {
@@ -93,9 +91,7 @@ contract CourtJuryTest is Fixture {
         jrevealRefused(first, other, 1, mismatch);
         jrevealRefused(first, guilty(), 2, mismatch);
         jreveal(1, 1, first, guilty());
-        jrevealRefused(
-            first, guilty(), 1, abi.encodeWithSelector(ICourt.Court_AlreadyDone.selector, task, 1, 1, first)
-        );
+        jrevealRefused(first, guilty(), 1, abi.encodeWithSelector(ICourt.Court_AlreadyDone.selector, task, 1, 1, first));
     }
 
     function test_a_copied_hash_cannot_be_opened_by_its_copier() public {

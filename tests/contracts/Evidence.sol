@@ -16,7 +16,8 @@ library Evidence {
     {
         uint256 draw = index % PER_PASS;
         (Check kind, uint256 i) = draw == 0 ? (Check.SEGMENT, 0) : (Check.ROLLOUT, draw - 1);
-        return abi.encode(task, round, seat, nth(passes, index / PER_PASS), kind, i, uint256(9), operator, keccak256("e"));
+        return
+            abi.encode(task, round, seat, nth(passes, index / PER_PASS), kind, i, uint256(9), operator, keccak256("e"));
     }
 
     function leaves(uint256 task, uint256 round, uint256 seat, uint256 passes, address operator)

@@ -27,8 +27,7 @@ abstract contract Fixture is Moves {
     }
 
     function jcommit(uint32 r, uint8 d, uint256 juror, uint8[] memory rulings) internal {
-        bytes32 hash =
-            court.jurorHash(task, r, d, verifier(juror), rulings, new bytes32[](rulings.length), SALT);
+        bytes32 hash = court.jurorHash(task, r, d, verifier(juror), rulings, new bytes32[](rulings.length), SALT);
         vm.prank(verifier(juror));
         court.jcommit(task, r, d, hash);
     }

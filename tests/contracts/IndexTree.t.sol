@@ -71,7 +71,10 @@ contract IndexTreeTest is Test {
         }
     }
 
-    function testFuzz_a_changed_proof_never_holds(uint256 count, uint256 index, uint256 place, bytes32 flip) public pure {
+    function testFuzz_a_changed_proof_never_holds(uint256 count, uint256 index, uint256 place, bytes32 flip)
+        public
+        pure
+    {
         count = bound(count, 2, 40);
         index = bound(index, 0, count - 1);
         vm.assume(flip != 0);

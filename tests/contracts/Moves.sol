@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {
-    Ballot, Challenge, Check, Mark, Phase, Role, RoundView
-} from "../../contracts/libraries/Types.sol";
+import {Ballot, Challenge, Check, Mark, Phase, Role, RoundView} from "../../contracts/libraries/Types.sol";
 import {Draw} from "../../contracts/libraries/Draw.sol";
 import {Evidence} from "./Evidence.sol";
 import {World} from "./World.sol";

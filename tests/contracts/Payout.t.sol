@@ -63,7 +63,10 @@ contract PayoutTest is Test {
     }
 
     /// CH-12: tiny stakes and a thousand slashes of a thousandth.
-    function testFuzz_tiny_stakes_lose_at_least_a_wei_each_time_and_never_more_than_they_are(uint256 stake) public pure {
+    function testFuzz_tiny_stakes_lose_at_least_a_wei_each_time_and_never_more_than_they_are(uint256 stake)
+        public
+        pure
+    {
         stake = bound(stake, 1, 10_000);
         uint256 amount = (stake + 999) / 1000;
         (uint256 left, uint256 gone) = (stake, 0);

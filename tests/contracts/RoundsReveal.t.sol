@@ -89,7 +89,9 @@ contract RoundsRevealTest is Fixture {
         vote(1, seat);
         vm.roll(view_(1).phaseEnd + 1);
         uint256 absent = checker(1, 1);
-        revealRefused(1, absent, abi.encodeWithSelector(IRoundsEvents.Rounds_NotMember.selector, task, 1, verifier(absent)));
+        revealRefused(
+            1, absent, abi.encodeWithSelector(IRoundsEvents.Rounds_NotMember.selector, task, 1, verifier(absent))
+        );
     }
 
     function test_nobody_reveals_twice() public {

@@ -172,9 +172,8 @@ contract TaskRulesTest is World {
 
     function test_the_budget_covers_a_full_round() public {
         uint256 least = reserve(p, 4, 5);
-        bytes memory refusal = abi.encodeWithSelector(
-            ITasks.Tasks_BadParameter.selector, "budget", "below the reserve of one full round"
-        );
+        bytes memory refusal =
+            abi.encodeWithSelector(ITasks.Tasks_BadParameter.selector, "budget", "below the reserve of one full round");
         vm.expectRevert(refusal);
         tasks.createTask(p, least - 1);
         vm.assertEq(list(p, least), 1, "accepted");
