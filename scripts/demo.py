@@ -18,21 +18,25 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 
 from kizuna.chain import Kizuna
-from kizuna.chain.events import Event
-from kizuna.chain.structs import RoundView, TaskState, positions
+from kizuna.chain.structs import TaskState
 from kizuna.errors import ChainError, ConfigError, StoreError
 from kizuna.task import TOKEN, TaskSpec, load
 from kizuna.types import Phase, Role
 from scripts import audit
 from scripts.command import main
 from scripts.local import Agent, LocalNet
+from scripts.narrator import Narrator
 from scripts.observer import Observer
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED_RISE = 0.15
+BLOCK_TIME_S = 0.5
+"""Short, as every phase costs its participants at least a block of waiting."""
+
 SOLVE = """
 import sys
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -80,12 +84,14 @@ def demo(
     checkpoint = Path("runs") / "demo" / "checkpoint"
     began, failed = monotonic(), True
     try:
-        with LocalNet(folder) as net:
+        with LocalNet(folder, block_time_s=BLOCK_TIME_S) as net:
             show = Show(spec, net, console)
             console.print(f"[bold]Kizuna[/]: chain at {net.chain.url}, mirror at {net.mirror}")
             observer = set_up(show, folder, cheat)
-            follow(show, observer)
-            faults = conclude(show, observer, checkpoint)
+            names = {str(agent.account.address): agent.name for agent in net.agents}
+            narrator = Narrator(net.client(), console, show.task, names)
+            follow(show, observer, narrator)
+            faults = conclude(show, observer, narrator, checkpoint)
         failed = bool(faults)
         for fault in faults:
             console.print(f"[red]broken:[/] {fault}")
@@ -127,8 +133,6 @@ def set_up(show: Show, folder: Path, cheat: str) -> Observer:
     task_file.write_text(yaml.safe_dump({k: v for k, v in record.items() if k not in ("v", "kind")}))
     console.print("publishing the task: genesis, break-even of every attack, escrow")
     show.task = net.publish(spec, task_file, lambda line: console.print(line, markup=False, highlight=False))
-    observer = Observer(net.client(), show.task, (net.mirror,))
-    console.print(f"accuracy before: {observer.look(0):.3f}")
     money, seats = spec.money, spec.seats
     stake, purse = money.wei("trainer_stake"), money.wei("verifier_stake") + money.wei("verifier_balance")
     for i in range(seats.trainers):
@@ -146,59 +150,44 @@ def set_up(show: Show, folder: Path, cheat: str) -> Observer:
         if is_lazy:
             show.lazy.append(agent)
     console.print(f"started {seats.trainers} trainers and {seats.verifiers} verifiers, each a process of its own")
+    observer = Observer(net.client(), show.task, (net.mirror,))
+    console.print(f"accuracy before: {observer.look(0):.3f}")
     return observer
 
 
-def follow(show: Show, observer: Observer) -> None:
-    """Shows the rounds as they go by, until the last is settled and its version recorded."""
-    chain, console, task = show.net.client(), show.console, show.task
-    seen: tuple[int, str] = (0, "")
-    while True:
-        show.net.check()
-        try:
-            opened = chain.next_round(task) - 1
-            view = chain.round(task, opened) if opened else None
-            if view is not None and (opened, view.phase.name) != seen:
-                seen = opened, view.phase.name
-                describe(console, chain, task, opened, view)
-            soft = opened if view is not None and view.phase >= Phase.CHALLENGE else opened - 1
-            for made in range(1, soft + 1):
-                if made not in observer.accuracies:
-                    console.print(f"  version of round {made}: accuracy {observer.look(made):.3f}")
-            done = chain.settled_through(task) == show.spec.rounds
-            if done and view is not None and any(view.version):
-                return
-        except (ChainError, StoreError) as error:
-            console.print(f"  waiting: {error}", markup=False)
-        sleep(0.4)
+def follow(show: Show, observer: Observer, narrator: Narrator) -> None:
+    """Tells the rounds as they go by, until the last is settled and its version recorded."""
+    chain, console, task, last = show.net.client(), show.console, show.task, show.spec.rounds
+    columns = "[progress.description]{task.description}", BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("waiting for the first round", total=last)
+        while True:
+            show.net.check()
+            try:
+                narrator.tell()
+                made = narrator.round if narrator.phase >= Phase.CHALLENGE else narrator.round - 1
+                if made > 0 and made not in observer.accuracies:
+                    console.print(f"             accuracy after round {made}: {observer.look(made):.3f}", style="green")
+                learned = f", accuracy {observer.accuracies[made]:.3f}" if made > 0 else ""
+                where = f"round {narrator.round} of {last}, {narrator.phase.name}{learned}"
+                progress.update(bar, completed=max(0, made), description=where)
+                if chain.settled_through(task) == last and any(chain.round(task, last).version):
+                    return
+            except (ChainError, StoreError) as error:
+                console.print(f"waiting: {error}", markup=False)
+            sleep(0.4)
 
 
-def describe(console: Console, chain: Kizuna, task: int, number: int, view: RoundView) -> None:
-    """One line for the phase that a round has come to."""
-    facts = {
-        Phase.OPEN: f"trainers {list(positions(view.trainers))}",
-        Phase.ATTEST: f"committed {list(positions(view.committed))}",
-        Phase.SEAL: f"held {list(positions(view.held))}",
-        Phase.VOTE: f"checkers {list(positions(view.checkers))}",
-        Phase.REVEAL: f"voted {list(positions(view.voted))}",
-        Phase.CHALLENGE: f"accepted {list(positions(view.accepted))}, challenged {list(positions(view.challenged))}",
-    }
-    console.print(
-        f"block {chain.block.number:4}  round {number}  {view.phase.name:9} {facts.get(view.phase, '')}",
-        markup=False,
-        highlight=False,
-    )
-
-
-def conclude(show: Show, observer: Observer, checkpoint: Path) -> list[str]:
+def conclude(show: Show, observer: Observer, narrator: Narrator, checkpoint: Path) -> list[str]:
     """Ends the task, shows what everybody made of it, and lists the promises that were not kept."""
     net, console, task, spec = show.net, show.console, show.task, show.spec
     close_task(show)
     chain = net.client()
-    events = chain.event_log().poll()
+    narrator.tell()
+    events = narrator.events
     token = chain.params(task).token
     rows = audit.accounts(chain, events, task, token, show.start_wei)
-    names = {str(agent.account.address): agent.name for agent in net.agents}
+    names = narrator.names
     books = audit.books(chain, events, token)
     console.print(account_table(rows, names, spec))
     for ruled in audit.convictions(events, task):
@@ -207,7 +196,7 @@ def conclude(show: Show, observer: Observer, checkpoint: Path) -> list[str]:
             f"round {ruled.round}, docket {ruled.docket}: {ruled.role.name.lower()} {ruled.accused} "
             f"{ruled.ruling.name} of {ruled.check.name} {ruled.item}, evidence {evidence}"
         )
-    show_gas(console, chain, events)
+    console.print(f"mean gas: {narrator.mean_gas()}")
     last = spec.rounds
     before, after = observer.look(0), observer.look(last)
     console.print(f"accuracy {before:.3f} -> {after:.3f}")
@@ -278,29 +267,6 @@ def account_table(rows: list[audit.Account], names: dict[str, str], spec: TaskSp
         slot = f"{row.role.name.lower()} {row.position}"
         table.add_row(names.get(row.owner, row.owner), slot, *(f"{amount / TOKEN:.3f}" for amount in amounts))
     return table
-
-
-def show_gas(console: Console, chain: Kizuna, events: list[Event]) -> None:
-    """Mean gas of the transactions that carried each kind of event."""
-    kinds = (
-        "Committed",
-        "Attested",
-        "Voted",
-        "Revealed",
-        "EvidencePosted",
-        "JurorCommitted",
-        "JurorRevealed",
-        "Claimed",
-    )
-    sums: dict[str, list[int]] = {}
-    for event in events:
-        kind = type(event).__name__
-        if kind in kinds:
-            receipt = chain.rpc.receipt(event.at.transaction)
-            if receipt is not None:
-                sums.setdefault(kind, []).append(receipt.gas_used)
-    shown = ", ".join(f"{kind} {sum(sums[kind]) // len(sums[kind]):,}" for kind in kinds if kind in sums)
-    console.print(f"mean gas: {shown}")
 
 
 def solve(checkpoint: Path) -> str:

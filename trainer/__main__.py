@@ -8,56 +8,73 @@ from typing import Annotated
 import typer
 
 from kizuna.chain.deployment import FOLDER
-from kizuna.errors import ConfigError, StoreError
-from kizuna.node.agent import Options, run
-from kizuna.store.sources import check_source
+from kizuna.errors import ConfigError
 from kizuna.types import Role
+from scripts.command import (
+    LOCAL_RPC,
+    Deployments,
+    KeyFile,
+    Mirrors,
+    PassphraseFile,
+    RpcUrl,
+    TaskNumber,
+    checked_url,
+    main,
+)
 
 
 def train(
-    task: Annotated[int, typer.Option(help="Number of the task.")],
-    rpc: Annotated[str, typer.Option(help="URL of the chain's RPC.")] = "http://127.0.0.1:8545",
-    key: Annotated[str | None, typer.Option(help="Key file or keystore; else KIZUNA_KEY.", show_default=False)] = None,
-    passphrase_file: Annotated[
-        Path | None, typer.Option(help="Passphrase of the keystore; else KIZUNA_PASSPHRASE.", show_default=False)
-    ] = None,
-    state: Annotated[Path, typer.Option(help="Folder for everything this trainer keeps.")] = Path("state/trainer"),
-    mirror: Annotated[
-        list[str] | None, typer.Option(help="Mirror to find the task at; repeatable.", show_default=False)
-    ] = None,
-    deployments: Annotated[Path, typer.Option(help="Folder of the deployment files.")] = FOLDER,
-    listen: Annotated[str, typer.Option(help="Where to serve content, HOST:PORT; port 0 picks one.")] = "127.0.0.1:0",
+    task: TaskNumber,
+    rpc: RpcUrl = LOCAL_RPC,
+    key: KeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    state: Annotated[Path, typer.Option(help="Folder for everything this trainer keeps.", metavar="FOLDER")] = Path(
+        "state/trainer"
+    ),
+    mirror: Mirrors = None,
+    deployments: Deployments = FOLDER,
+    listen: Annotated[
+        str, typer.Option(help="Where to serve content; port 0 picks one.", metavar="HOST:PORT")
+    ] = "127.0.0.1:0",
     public_url: Annotated[
-        str | None, typer.Option(help="URL at which others reach it, if not that address.", show_default=False)
+        str | None,
+        typer.Option(help="URL at which others reach it, if not that address.", metavar="URL", show_default=False),
     ] = None,
     cheat: Annotated[
-        str, typer.Option(help="For demonstrations and tests: how to cheat. It costs the stake.")
+        str, typer.Option(help="For demonstrations and tests: how to cheat. It costs the stake.", metavar="HOW")
     ] = "none",
 ) -> None:
-    """Train on a task: stakes if it has no slot yet, then trains, commits and collects, round after round.
+    """Train on a task: stake if there is no slot yet, then train, commit and collect, round after round.
 
-    Stopped with Ctrl-C or killed, it goes on where it was when it is started again with the same --state.
+    Needs a chain RPC, the network's deployment file, a mirror that holds the task, and a key with ether for gas and
+    tokens for the stake. Stopped with Ctrl-C or killed, it goes on where it was when it is started again with the
+    same --state.
+
+    \b
+    Example:
+      kizuna train --task 1 --mirror http://127.0.0.1:4000 --key trainer.key
     """
+    listen_at = address_of(listen, public_url)
+    reached_at = None if public_url is None else checked_url("--public-url", public_url)
+    mirrors = tuple(checked_url("--mirror", url) for url in mirror or ())
+    # From here on torch is needed, which takes seconds to load.
+    from kizuna.node.agent import Options, run
     from trainer.agent import Trainer
     from trainer.cheats import CHEATS
 
-    try:
-        if cheat not in CHEATS:
-            raise ConfigError(f"--cheat {cheat}: there are {', '.join(CHEATS)}")
-        options = Options(
-            task=task,
-            rpc=rpc,
-            key=key,
-            passphrase_file=passphrase_file,
-            state=state,
-            mirrors=tuple(mirror or ()),
-            deployments=deployments,
-            listen=address_of(listen, public_url),
-            public_url=None if public_url is None else check_source(public_url),
-        )
-    except (ConfigError, StoreError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    if cheat not in CHEATS:
+        raise ConfigError(f"--cheat {cheat}: there are {', '.join(CHEATS)}")
+    options = Options(
+        task=task,
+        rpc=rpc,
+        key=key,
+        passphrase_file=passphrase_file,
+        state=state,
+        mirrors=mirrors,
+        deployments=deployments,
+        listen=listen_at,
+        public_url=reached_at,
+    )
     run(Role.TRAINER, options, lambda node: Trainer(node, CHEATS[cheat]))
 
 
@@ -73,4 +90,4 @@ def address_of(listen: str, public_url: str | None) -> tuple[str, int]:
 
 
 if __name__ == "__main__":
-    typer.run(train)
+    main(train)

@@ -8,30 +8,47 @@ from typing import Annotated
 import typer
 
 from kizuna.chain.deployment import FOLDER
-from kizuna.node.agent import Options, run
 from kizuna.types import Role
+from scripts.command import (
+    LOCAL_RPC,
+    Deployments,
+    KeyFile,
+    Mirrors,
+    PassphraseFile,
+    RpcUrl,
+    TaskNumber,
+    checked_url,
+    main,
+)
 
 
 def verify(
-    task: Annotated[int, typer.Option(help="Number of the task.")],
-    rpc: Annotated[str, typer.Option(help="URL of the chain's RPC.")] = "http://127.0.0.1:8545",
-    key: Annotated[str | None, typer.Option(help="Key file or keystore; else KIZUNA_KEY.", show_default=False)] = None,
-    passphrase_file: Annotated[
-        Path | None, typer.Option(help="Passphrase of the keystore; else KIZUNA_PASSPHRASE.", show_default=False)
-    ] = None,
-    state: Annotated[Path, typer.Option(help="Folder for everything this verifier keeps.")] = Path("state/verifier"),
-    mirror: Annotated[
-        list[str] | None, typer.Option(help="Mirror to find the task at; repeatable.", show_default=False)
-    ] = None,
-    deployments: Annotated[Path, typer.Option(help="Folder of the deployment files.")] = FOLDER,
+    task: TaskNumber,
+    rpc: RpcUrl = LOCAL_RPC,
+    key: KeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    state: Annotated[Path, typer.Option(help="Folder for everything this verifier keeps.", metavar="FOLDER")] = Path(
+        "state/verifier"
+    ),
+    mirror: Mirrors = None,
+    deployments: Deployments = FOLDER,
     lazy: Annotated[
         bool, typer.Option("--lazy", help="For demonstrations and tests: pass everything unseen. It costs the stake.")
     ] = False,
 ) -> None:
-    """Verify a task: stakes if it has no seat yet, then attests, checks, votes, judges and collects, round after round.
+    """Verify a task: stake if there is no seat yet, then attest, check, vote, judge and collect, round after round.
 
-    Stopped with Ctrl-C or killed, it goes on where it was when it is started again with the same --state.
+    Needs a chain RPC, the network's deployment file, a mirror that holds the task, and a key with ether for gas and
+    tokens for the stake and for challenges. Stopped with Ctrl-C or killed, it goes on where it was when it is started
+    again with the same --state.
+
+    \b
+    Example:
+      kizuna verify --task 1 --mirror http://127.0.0.1:4000 --key verifier.key
     """
+    mirrors = tuple(checked_url("--mirror", url) for url in mirror or ())
+    # From here on torch is needed, which takes seconds to load.
+    from kizuna.node.agent import Options, run
     from verifier.agent import Verifier
 
     options = Options(
@@ -40,11 +57,11 @@ def verify(
         key=key,
         passphrase_file=passphrase_file,
         state=state,
-        mirrors=tuple(mirror or ()),
+        mirrors=mirrors,
         deployments=deployments,
     )
     run(Role.VERIFIER, options, lambda node: Verifier(node, is_lazy=lazy))
 
 
 if __name__ == "__main__":
-    typer.run(verify)
+    main(verify)

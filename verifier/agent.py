@@ -10,6 +10,7 @@ from kizuna.chain.client import Pinned
 from kizuna.chain.structs import RoundView, Slot, bits, positions
 from kizuna.errors import ChainError, Reverted, StoreError, Unfunded
 from kizuna.node.agent import Node
+from kizuna.node.versions import SOFT
 from kizuna.store import DAG_CBOR, Cid
 from kizuna.types import ZERO_DIGEST, Digest, Finding, Mark, Phase, Role
 from verifier.attest import why_not_held
@@ -76,11 +77,13 @@ class Verifier:
                 return False
             self._try(chain, duty)
         node.advance(chain, self.position)
+        if rounds and states[-1].view.phase in SOFT and rounds[-1] < node.params.rounds:
+            node.versions.base_of(chain, rounds[-1] + 1)  # ready when the next round is attested
         return False
 
     def _state(self, chain: Pinned, round: int) -> RoundState:
         task, params = self.node.task, self.node.params
-        view = chain.round(task, round)
+        view = self._ahead(chain, round)
         contested = view.phase is Phase.CHALLENGE
         audit = _audit(chain, view) if contested else None
         return RoundState(
@@ -91,6 +94,9 @@ class Verifier:
             asked=None if audit is None else self._asked(round, view, audit),
             is_last=round == params.rounds,
         )
+
+    def _ahead(self, chain: Pinned, round: int) -> RoundView:
+        return chain.round_ahead(self.node.params, self.node.task, round)
 
     def _asked(self, round: int, view: RoundView, audit: Digest) -> int | None:
         """Which evidence leaf this seat must show of a round, if it is audited."""
@@ -192,7 +198,7 @@ class Verifier:
             found = self._examine(chain, duty)
             if found is None:
                 return
-            seat = self._seat(duty.round, chain.round(task, duty.round))
+            seat = self._seat(duty.round, self._ahead(chain, duty.round))
             ballot = ballot_of(
                 found,
                 secret=seat.secret,
@@ -210,7 +216,7 @@ class Verifier:
 
     def _examine(self, chain: Pinned, duty: Duty) -> Examination | None:
         """Examines until the next block. The result once all is done or time is short, else None."""
-        view = chain.round(self.node.task, duty.round)
+        view = self._ahead(chain, duty.round)
         examiner = self._examiners.get(duty.round) or self._new_examiner(chain, duty.round, view)
         self._examiners[duty.round] = examiner
         if self.is_lazy:
@@ -316,9 +322,4 @@ class Verifier:
 
 def _audit(chain: Pinned, view: RoundView) -> Digest | None:
     """The audit beacon of a round, off chain as soon as its block exists: the first call that needs it captures it."""
-    if view.audit != ZERO_DIGEST:
-        return view.audit
-    target = view.audit_target
-    if not target or target >= chain.block.number or not chain.beacon_ready(target):
-        return None
-    return chain.rpc.block(target).hash
+    return view.audit if view.audit != ZERO_DIGEST else chain.beacon(view.audit_target)

@@ -40,7 +40,8 @@ class Duty:
 class RoundState:
     """A round with all that decides what a seat owes in it.
 
-    `audit` is the audit beacon as soon as its block exists, `asked` the evidence leaf that it asks this seat for.
+    `view` is the round as the next block's calls will find it (`Reads.round_ahead`), `audit` the audit beacon as soon
+    as its block exists, `asked` the evidence leaf that it asks this seat for.
     """
 
     round: int
@@ -61,7 +62,7 @@ def _of_round(state: RoundState, position: int, block: int, windows: Windows) ->
     view, seat = state.view, 1 << position
     if not view.verifiers & seat:
         return
-    phase, end = _phase(view, block, windows)
+    phase, end = view.phase, view.phase_end
     if phase is Phase.ATTEST and view.attesters & ~view.attested & seat:
         yield Duty(Kind.ATTEST, state.round, end)
     if phase is Phase.VOTE and view.checkers & ~view.voted & seat:
@@ -95,13 +96,3 @@ def _of_docket(
         yield Duty(Kind.JCOMMIT, round, end, docket=number)
     if phase is DocketPhase.JREVEAL and docket.committed & ~docket.revealed & seat:
         yield Duty(Kind.JREVEAL, round, end, docket=number)
-
-
-def _phase(view: RoundView, block: int, windows: Windows) -> tuple[Phase, int]:
-    """The phase that a call in the next block will meet, and its end: calls perform the transitions that are due."""
-    if block >= view.phase_end:
-        if view.phase is Phase.OPEN and view.committed:
-            return Phase.ATTEST, view.phase_end + windows.attest
-        if view.phase is Phase.VOTE:
-            return Phase.REVEAL, view.phase_end + windows.reveal
-    return view.phase, view.phase_end

@@ -9,11 +9,12 @@ from eth_abi.exceptions import DecodingError
 
 from kizuna.chain import rules
 from kizuna.chain.abi import TOKEN, artifact
+from kizuna.chain.ahead import ahead
 from kizuna.chain.deployment import Deployment
 from kizuna.chain.rpc import Block, Rpc
 from kizuna.chain.structs import Dispute, DocketView, RoundView, Slot, TaskParams, TaskState, from_abi, to_abi
-from kizuna.errors import DeploymentMissing
-from kizuna.types import ZERO_DIGEST, Address, Digest, Role
+from kizuna.errors import ConfigError, DeploymentMissing
+from kizuna.types import ZERO_DIGEST, Address, Digest, Phase, Role
 
 
 class Reads:
@@ -44,6 +45,13 @@ class Reads:
 
     def task_count(self) -> int:
         return int(self._view("Tasks", "taskCount"))
+
+    def require_task(self, task: int) -> None:
+        """Raises ConfigError unless there is a task of this number."""
+        count = self.task_count()
+        if not 1 <= task <= count:
+            there = f"this deployment has tasks 1 to {count}" if count else "this deployment has no tasks yet"
+            raise ConfigError(f"there is no task {task}: {there}")
 
     # --- slots ---
 
@@ -106,14 +114,25 @@ class Reads:
 
     def seed(self, task: int, round: int) -> Digest | None:
         """The round's seed, off chain as soon as its block exists; None before, or if it expired unread."""
-        block = self.block
-        view = self.at(block).round(task, round)
-        if view.seed != ZERO_DIGEST:
-            return view.seed
-        # With the block-hash beacon the target is a block, whose hash everyone knows before a call captures it.
-        if not view.seed_target or view.seed_target >= block.number:
+        view = self.round(task, round)
+        return view.seed if view.seed != ZERO_DIGEST else self.beacon(view.seed_target)
+
+    def beacon(self, target: int) -> Digest | None:
+        """What the block-hash beacon will give for `target`; None before that block, or where it has expired.
+
+        The hash is known one block before any call can capture it.
+        """
+        if not target or target > self.block.number:
             return None
-        return self.rpc.block(view.seed_target).hash if self.at(block).beacon_ready(view.seed_target) else None
+        if target < self.block.number and not self.beacon_ready(target):
+            return None
+        return self.rpc.block(target).hash
+
+    def round_ahead(self, params: TaskParams, task: int, round: int) -> RoundView:
+        """The round as a transaction in the next block will find it."""
+        view = self.round(task, round)
+        seal = self.beacon(view.seal_target) if view.phase is Phase.SEAL else None
+        return ahead(view, params, task=task, round=round, block=self.block.number, seal=seal)
 
     def beacon_ready(self, target: int) -> bool:
         return bool(self._view("BlockhashBeacon", "ready", target))

@@ -127,7 +127,7 @@ def test_seed_is_known_before_a_call_captures_it(people: Cast) -> None:
     chain = people.initiator
     chain.advance(people.task, 1)
     assert chain.seed(people.task, 1) is None
-    people.devnet.mine(2)
+    people.devnet.mine_to(chain.round(people.task, 1).seed_target)
     seed = chain.seed(people.task, 1)
     assert seed is not None
     assert chain.round(people.task, 1).seed == ZERO_DIGEST
@@ -159,6 +159,35 @@ def test_committees_are_drawn_off_chain_as_on_chain(people: Cast) -> None:
     view = people.initiator.round(people.task, 1)
     drawn = rules.attesters(people.params, view, task=people.task, round=1, seed=view.seed)
     assert tuple(sorted(drawn)) == positions(view.attesters)
+
+
+def test_checkers_know_their_work_before_a_call_reads_the_seal(people: Cast) -> None:
+    chain, task = people.initiator, people.task
+    open_round(people)
+    commit_all(people)
+    for verifier in people.verifiers[:2]:
+        verifier.chain.attest(task, 1, 0b11)
+    sealing = chain.round(task, 1)
+    assert sealing.phase is Phase.SEAL
+    assert chain.round_ahead(people.params, task, 1) == sealing
+    people.devnet.mine_to(sealing.seal_target)
+    foreseen = chain.round_ahead(people.params, task, 1)
+    assert foreseen.phase is Phase.VOTE
+    chain.advance(task, 1)
+    assert chain.round(task, 1) == foreseen
+
+
+def test_a_window_that_is_over_is_the_next_phase_for_the_next_call(people: Cast) -> None:
+    chain, task = people.initiator, people.task
+    open_round(people)
+    people.trainers[0].commit(task, 1, digest(1), digest(2), digest(3))
+    end = chain.round(task, 1).phase_end
+    people.devnet.mine_to(end - 1)
+    assert chain.round_ahead(people.params, task, 1).phase is Phase.OPEN
+    people.devnet.mine_to(end)
+    foreseen = chain.round_ahead(people.params, task, 1)
+    chain.advance(task, 1)
+    assert chain.round(task, 1) == foreseen
 
 
 def test_ballot_and_juror_hashes_equal_the_contracts(people: Cast, rpc: Rpc, deployment: Deployment) -> None:

@@ -91,9 +91,7 @@ def test_nothing_is_owed_that_no_block_can_hold_in_time() -> None:
     assert not kinds(RoundState(round=1, view=view(Phase.ATTEST)), block=100)
 
 
-def test_transitions_that_are_due_need_nobody_to_perform_them_first() -> None:
-    assert owed(RoundState(round=1, view=view(Phase.OPEN)), block=103) == [Duty(Kind.ATTEST, 1, 110)]
-    assert owed(RoundState(round=1, view=view(Phase.VOTE, voted=1 << ME)), block=100) == [Duty(Kind.REVEAL, 1, 106)]
+def test_a_docket_that_is_due_needs_nobody_to_advance_it_first() -> None:
     committed = docket(committed=1 << ME)
     state = RoundState(round=1, view=view(Phase.CHALLENGE), dockets=(committed, NO_DOCKET))
     assert owed(state, block=110) == [Duty(Kind.JREVEAL, 1, 115, docket=1)]
