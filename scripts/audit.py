@@ -28,7 +28,7 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What one owner made of its tokens, in wei. `earned` is before slashes and fines."""
+    """What one owner made of its tokens, in wei. `earned` is before slashes and fines, `burned` what burned of them."""
 
     owner: str
     role: Role
@@ -36,6 +36,7 @@ class Account:
     earned: int
     slashed: int
     fined: int
+    burned: int
     worth: int
 
     @property
@@ -67,9 +68,11 @@ def accounts(chain: Kizuna, events: list[Event], task: int, token: Address, star
     """One row a slot. `start_wei` is what each owner held before it joined."""
     slashed: Counter[tuple[Role, int]] = Counter()
     fined: Counter[tuple[Role, int]] = Counter()
+    bounties: Counter[tuple[Role, int]] = Counter()
     for event in events:
         if isinstance(event, Slashed) and event.task == task:
             slashed[event.role, event.position] += event.taken
+            bounties[event.role, event.position] += event.bounty
         elif isinstance(event, Fined) and event.task == task:
             fined[event.role, event.position] += event.taken
     rows = []
@@ -77,15 +80,17 @@ def accounts(chain: Kizuna, events: list[Event], task: int, token: Address, star
         if not isinstance(joined, Joined) or joined.task != task:
             continue
         place = joined.role, joined.position
-        worth = (
-            chain.token_balance(token, joined.owner)
-            + chain.free_of(token, joined.owner)
-            + chain.stake_of(task, joined.role, joined.position)
-        )
+        worth = purse(chain, token, joined.owner) + chain.stake_of(task, *place)
         lost = slashed[place] + fined[place]
         earned = worth - start_wei[joined.owner] + lost
-        rows.append(Account(joined.owner, *place, earned, slashed[place], fined[place], worth))
+        burned = lost - bounties[place]
+        rows.append(Account(joined.owner, *place, earned, slashed[place], fined[place], burned, worth))
     return sorted(rows, key=lambda row: (row.role, row.position))
+
+
+def purse(chain: Kizuna, token: Address, owner: Address) -> int:
+    """What an owner holds outside of stakes, in wei."""
+    return chain.token_balance(token, owner) + chain.free_of(token, owner)
 
 
 def convictions(events: list[Event], task: int) -> list[Ruled]:

@@ -190,6 +190,10 @@ def conclude(show: Show, observer: Observer, narrator: Narrator, checkpoint: Pat
     names = narrator.names
     books = audit.books(chain, events, token)
     console.print(account_table(rows, names, spec))
+    left = audit.purse(chain, token, chain.initiator_of(task))
+    spent = spec.money.wei("budget") + spec.money.wei("initiator_bond") - left
+    burned = books.accounts.get(audit.BURNED, 0)
+    console.print(f"the initiator spent {spent / TOKEN:.3f}, has {left / TOKEN:.3f} back; burned: {burned / TOKEN:.3f}")
     for ruled in audit.convictions(events, task):
         evidence = chain.dispute(task, ruled.round, ruled.docket, ruled.dispute).measured.hex()[:16]
         console.print(
@@ -260,10 +264,10 @@ def close_task(show: Show) -> None:
 def account_table(rows: list[audit.Account], names: dict[str, str], spec: TaskSpec) -> Table:
     """Amounts in whole tokens."""
     table = Table(title=f"What everybody made of it, in tokens (price {spec.money.price})", title_justify="left")
-    for heading in ("account", "slot", "earned", "slashed", "fined", "balance"):
+    for heading in ("account", "slot", "earned", "slashed", "fined", "burned", "balance"):
         table.add_column(heading, justify="left" if heading in ("account", "slot") else "right")
     for row in rows:
-        amounts = (row.earned, row.slashed, row.fined, row.worth)
+        amounts = (row.earned, row.slashed, row.fined, row.burned, row.worth)
         slot = f"{row.role.name.lower()} {row.position}"
         table.add_row(names.get(row.owner, row.owner), slot, *(f"{amount / TOKEN:.3f}" for amount in amounts))
     return table
