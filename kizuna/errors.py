@@ -3,13 +3,14 @@
 ::
 
     KizunaError                 anything below; `str(error)` is one line: what, to what, what to do
-    ├── ConfigError             the operator's input is wrong (task file, key, deployment); exit code 2
+    ├── ConfigError             the operator's input is wrong (task file, key, deployment)
     │   ├── TaskInvalid         a task file field is wrong; names field and reason
     │   ├── DeploymentMissing   no, or a stale, deployments/<chainId>.json
     │   └── KeyUnusable         a keystore cannot be read or decrypted
     ├── ChainError              the chain or its RPC
     │   ├── RpcUnavailable      no answer in time, or a refused connection
-    │   ├── RpcStale            the node is behind, or on another chain
+    │   ├── RpcStale            the node is behind
+    │   │   └── WrongChain      the node answers for another chain
     │   ├── Reverted            a call reverted; subclasses are generated from the ABI's errors
     │   ├── Unfunded            the account cannot pay for gas, stake or escrow
     │   └── OutboxBusy          another process holds this key's outbox
@@ -58,7 +59,11 @@ class RpcUnavailable(ChainError):
 
 
 class RpcStale(ChainError):
-    """The RPC node is behind, or answers for another chain."""
+    """The RPC node is behind."""
+
+
+class WrongChain(RpcStale):
+    """The RPC node answers for another chain than before, or than was meant: waiting does not help."""
 
 
 class Reverted(ChainError):
@@ -108,5 +113,5 @@ class NumericsMismatch(KizunaError):
 
 def exit_code(error: KizunaError) -> int:
     """What a command ends with: 2 where the operator has to change something first, 1 for everything else."""
-    theirs = (ConfigError, RpcUnavailable, RpcStale, Unfunded, OutboxBusy, NumericsMismatch)
+    theirs = (ConfigError, RpcUnavailable, RpcStale, Unfunded, OutboxBusy, ContentMissing, StoreFull, NumericsMismatch)
     return 2 if isinstance(error, theirs) else 1

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from yaml.constructor import ConstructorError
 
 from kizuna.errors import TaskInvalid
 
@@ -243,12 +244,29 @@ def load(path: Path) -> TaskSpec:
     if len(raw) > MAX_FILE_BYTES:
         raise TaskInvalid(str(path), f"larger than {MAX_FILE_BYTES} bytes")
     try:
-        data = yaml.safe_load(raw)
+        data = yaml.load(raw, _Strict)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise TaskInvalid(str(path), f"not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
         raise TaskInvalid(str(path), "must be a mapping of fields")
     return _validate(data)
+
+
+class _Strict(yaml.SafeLoader):
+    """Plain YAML: no aliases, by which a small file grows without end, and no key twice, of which the last would win."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise ConstructorError(None, None, "aliases are not allowed")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else key)
+        return super().construct_mapping(node, deep)
 
 
 def _validate(data: dict[Any, Any]) -> TaskSpec:

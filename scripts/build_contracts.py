@@ -43,17 +43,22 @@ def build_contracts(check: Annotated[bool, typer.Option(help="Write nothing; fai
 
 def compile_all() -> dict[str, Any]:
     """The compiler's standard JSON output for every source. Raises ConfigError with its first error."""
+    return run_compiler(standard_input())
+
+
+def run_compiler(given: dict[str, Any]) -> dict[str, Any]:
+    """The standard JSON output for a standard JSON input. Raises ConfigError with its first error."""
     if not (ROOT / "node_modules" / "solc").is_dir():
         raise ConfigError("the compiler is not installed: run `make setup`")
     try:
-        output: dict[str, Any] = solcx.compile_standard(standard_input(), solc_binary=SOLC)
+        output: dict[str, Any] = solcx.compile_standard(given, solc_binary=SOLC)
     except solcx.exceptions.SolcError as error:
         raise ConfigError(f"the contracts do not compile: {' '.join(str(error.message).split())}") from error
     return output
 
 
 def standard_input() -> dict[str, Any]:
-    """The standard JSON input: what a block explorer needs, too, to verify the sources."""
+    """The standard JSON input; what it imports from OpenZeppelin the compiler reads from node_modules."""
     settings = tomllib.loads((ROOT / "foundry.toml").read_text())["profile"]["default"]
     return {
         "language": "Solidity",

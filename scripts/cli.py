@@ -5,10 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from rich.console import Console
-from rich.table import Table
-
-from scripts.command import main
+from kizuna.interrupts import quiet
 
 JOBS = {
     "demo": ("scripts.demo", "The whole protocol on this machine, with its promises checked."),
@@ -24,6 +21,7 @@ JOBS = {
 
 def app() -> None:
     """Runs the job that the command line names. Only that one is imported: most need no torch, which takes seconds."""
+    quiet()
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help", "help"):
         help_text()
         return
@@ -32,17 +30,16 @@ def app() -> None:
         print(f"kizuna: there is no job {name!r}; there are: {', '.join(JOBS)}", file=sys.stderr)
         sys.exit(2)
     sys.argv = [f"kizuna {name}", *sys.argv[2:]]
+    from scripts.command import main
+
     main(getattr(import_module(JOBS[name][0]), name))
 
 
 def help_text() -> None:
     """The jobs, a line each."""
-    console = Console()
-    console.print("Usage: kizuna JOB [OPTIONS]     kizuna JOB --help teaches a job\n", highlight=False)
-    table = Table.grid(padding=(0, 3))
+    print("Usage: kizuna JOB [OPTIONS]     kizuna JOB --help teaches a job\n")
     for name, (_, text) in JOBS.items():
-        table.add_row(f"  {name}", text)
-    console.print(table)
+        print(f"  {name:<10}{text}")
 
 
 if __name__ == "__main__":

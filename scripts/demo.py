@@ -31,6 +31,7 @@ from scripts.command import main
 from scripts.local import Agent, LocalNet
 from scripts.narrator import Narrator
 from scripts.observer import Observer
+from scripts.publish import params_of, require_honesty_pays
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED_RISE = 0.15
@@ -73,12 +74,23 @@ def demo(
     seed: Annotated[int | None, typer.Option(help="Seed of the genesis.", show_default=False)] = None,
     keep: Annotated[bool, typer.Option(help="Keep logs and stores of the run.")] = False,
 ) -> None:
-    """Run the whole protocol on this machine and check that it kept its promises."""
+    """Run the whole protocol on this machine, two cheats among the nodes, and check that it kept its promises.
+
+    Needs anvil, which `make setup` installs, and some minutes of two processor cores. Everything else, such as keys
+    and tokens, it makes for itself.
+
+    \b
+    Example:
+      kizuna demo
+      kizuna demo --cheat none --rounds 4
+    """
     from trainer.cheats import CHEATS
 
     if cheat not in CHEATS:
         raise ConfigError(f"--cheat {cheat}: there are {', '.join(CHEATS)}")
     spec = with_options(load(task_file), trainers=trainers, verifiers=verifiers, rounds=rounds, seed=seed)
+    params_of(spec)
+    require_honesty_pays(spec)
     console = Console(width=None if sys.stdout.isatty() else 120)
     folder = Path(tempfile.mkdtemp(prefix="kizuna-demo-"))
     checkpoint = Path("runs") / "demo" / "checkpoint"
@@ -109,8 +121,8 @@ def demo(
 def with_options(
     spec: TaskSpec, *, trainers: int | None, verifiers: int | None, rounds: int | None, seed: int | None
 ) -> TaskSpec:
-    """The task with the command line's numbers, validated again as a whole."""
-    record = spec.model_dump()
+    """The task with the command line's numbers, validated again as a whole. Raises TaskInvalid."""
+    record = spec.record()
     for value, section, name in (
         (trainers, "seats", "trainers"),
         (verifiers, "seats", "verifiers"),
@@ -120,7 +132,7 @@ def with_options(
             record[section][name] = value
     if rounds is not None:
         record["rounds"] = rounds
-    return TaskSpec.model_validate(record)
+    return TaskSpec.from_record(record)
 
 
 def set_up(show: Show, folder: Path, cheat: str) -> Observer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -10,31 +11,49 @@ import typer
 from kizuna.chain import Deployment, Rpc, keys
 from kizuna.chain import deploy as deploy_contracts
 from kizuna.chain.deployment import FOLDER
-from kizuna.errors import DeploymentMissing
-from scripts.command import main
+from kizuna.errors import ConfigError, DeploymentMissing
+from scripts.command import LOCAL_RPC, Deployments, KeyFile, PassphraseFile, RpcUrl, main
 
 
 def deploy(
-    rpc: Annotated[str, typer.Option(help="URL of the chain's RPC.")] = "http://127.0.0.1:8545",
-    key: Annotated[str | None, typer.Option(help="Key file or keystore; else KIZUNA_KEY.", show_default=False)] = None,
-    passphrase_file: Annotated[
-        Path | None, typer.Option(help="Passphrase of the keystore.", show_default=False)
-    ] = None,
-    test_token: Annotated[bool, typer.Option(help="Deploy the worthless token with a faucet as well.")] = False,
-    deployments: Annotated[Path, typer.Option(help="Folder of the deployment files.")] = FOLDER,
-    again: Annotated[bool, typer.Option(help="Deploy even though this chain has a deployment.")] = False,
+    rpc: RpcUrl = LOCAL_RPC,
+    key: KeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    test_token: Annotated[
+        bool, typer.Option("--test-token", help="Deploy the worthless token with a faucet as well.")
+    ] = False,
+    deployments: Deployments = FOLDER,
+    again: Annotated[bool, typer.Option("--again", help="Deploy even though this chain has a deployment.")] = False,
 ) -> None:
-    """Deploy the contracts and write deployments/<chainId>.json."""
+    """Deploy the contracts to a chain and write deployments/<chain id>.json, which everybody else needs.
+
+    Needs a chain RPC and a key with ether for about 25 million gas. The compiled contracts come with Kizuna.
+
+    \b
+    Example:
+      kizuna deploy --rpc http://127.0.0.1:8545 --key deployer.key --test-token
+    """
     account = keys.load(key, passphrase_file=passphrase_file)
+    require_writable(deployments)
     client = Rpc(rpc)
     if not again:
-        standing = _standing(client, deployments)
-        if standing is not None:
-            typer.echo(f"chain {standing.chain_id} has its contracts already: pass --again for new ones")
+        found = standing(client, deployments)
+        if found is not None:
+            typer.echo(f"chain {found.chain_id} has its contracts already: pass --again for new ones")
             return
     deployed = deploy_contracts(client, account, token=test_token)
     show(deployed)
     typer.echo(f"written to {deployed.write(deployments)}")
+
+
+def require_writable(folder: Path) -> None:
+    """Raises ConfigError where no deployment file could be written: before it costs gas to have one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(f"--deployments {folder}: {error.strerror}: name a folder that can be written to") from None
 
 
 def show(deployed: Deployment) -> None:
@@ -44,7 +63,8 @@ def show(deployed: Deployment) -> None:
         typer.echo(f"  {name:<16} {entry.address}")
 
 
-def _standing(client: Rpc, folder: Path) -> Deployment | None:
+def standing(client: Rpc, folder: Path) -> Deployment | None:
+    """The deployment in the folder, if it is what the chain holds."""
     try:
         found = Deployment.read(client.chain_id(), folder)
         found.verify(client)

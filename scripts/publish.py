@@ -2,74 +2,135 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
+import httpx
 import typer
+from eth_account.signers.local import LocalAccount
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from kizuna.chain import Kizuna, Money, TaskParams, Windows, keys, rules
+from kizuna.chain import Kizuna, Money, TaskParams, Windows, errors, keys, parse_address, rules
+from kizuna.chain.abi import artifact
 from kizuna.chain.deployment import FOLDER
+from kizuna.chain.structs import to_abi
 from kizuna.economics import Attack, attacks
-from kizuna.errors import ConfigError, TaskInvalid
-from kizuna.store import DAG_CBOR, Cid, FlatFs, dagcbor, unixfs
+from kizuna.errors import ConfigError, Reverted, StoreError, TaskInvalid, Unfunded
+from kizuna.rl.environment import ENVIRONMENTS
+from kizuna.state import hold
+from kizuna.store import DAG_CBOR, DAG_PB, Cid, FlatFs, dagcbor, unixfs
 from kizuna.store.gateway import Gateway
 from kizuna.store.mirror import Wanted, request_pull
 from kizuna.task import TaskSpec, load
-from kizuna.types import Digest
-from scripts.command import main
+from kizuna.types import ZERO_DIGEST, Address, Digest
+from scripts.command import LOCAL_RPC, Deployments, KeyFile, PassphraseFile, RpcUrl, checked_url, main
 
+MIRROR_TIMEOUT_S = 10.0
+NOWHERE = Address("0x" + "0" * 40)
 MAX_MODEL_BYTES = 1 << 36
 
 
 def publish(
-    task_file: Annotated[Path, typer.Argument(help="The task file, for example tasks/reverse.yaml.")],
-    rpc: Annotated[str, typer.Option(help="URL of the chain's RPC.")] = "http://127.0.0.1:8545",
-    key: Annotated[str | None, typer.Option(help="Key file or keystore; else KIZUNA_KEY.", show_default=False)] = None,
-    passphrase_file: Annotated[
-        Path | None, typer.Option(help="Passphrase of the keystore.", show_default=False)
+    task_file: Annotated[Path, typer.Argument(help="The task file.", metavar="TASK.yaml", show_default=False)],
+    rpc: RpcUrl = LOCAL_RPC,
+    key: KeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    mirror: Annotated[
+        list[str] | None,
+        typer.Option(help="Mirror that will hold the content; repeatable.", metavar="URL", show_default=False),
     ] = None,
-    mirror: Annotated[list[str] | None, typer.Option(help="Mirror that will hold the content; repeatable.")] = None,
-    token: Annotated[str | None, typer.Option(help="ERC-20 to pay in; else the deployment's test token.")] = None,
-    state: Annotated[Path, typer.Option(help="Where content and pending transactions are kept.")] = Path(
-        "runs/publish"
-    ),
-    deployments: Annotated[Path, typer.Option(help="Folder of the deployment files.")] = FOLDER,
-    dry_run: Annotated[bool, typer.Option(help="Only check the task and show what attacks cost.")] = False,
+    token: Annotated[
+        str | None,
+        typer.Option(help="ERC-20 to pay in; else the deployment's test token.", metavar="ADDRESS", show_default=False),
+    ] = None,
+    state: Annotated[
+        Path, typer.Option(help="Where content and pending transactions are kept.", metavar="FOLDER")
+    ] = Path("runs/publish"),
+    deployments: Deployments = FOLDER,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the task and show what attacks cost.")] = False,
 ) -> None:
-    """Publish a task. Refuses one in which any listed attack pays."""
+    """Publish a task: make its genesis, escrow the budget, have mirrors hold the content.
+
+    Needs a chain RPC, the network's deployment file, a mirror, and a key with ether for gas and tokens for the budget
+    and the initiator's bond. Refuses a task in which any known attack pays. Run again with the same --state, it goes
+    on where it was interrupted and never pays twice.
+
+    \b
+    Example:
+      kizuna publish tasks/reverse.yaml --dry-run
+      kizuna publish tasks/reverse.yaml --mirror http://127.0.0.1:4000 --key initiator.key
+    """
     console = Console()
     spec = load(task_file)
-    require_honesty_pays(spec, console)
+    params_of(spec)
+    console.print(break_even_table(attacks(spec)))
+    require_honesty_pays(spec)
     if dry_run:
         return
-    spec = spec.model_copy(update={"mirrors": tuple(mirror or spec.mirrors)})
-    if not spec.mirrors:
-        raise TaskInvalid("mirrors", "name at least one, in the file or with --mirror: someone has to hold the content")
+    spec = with_mirrors(spec, mirror or spec.mirrors)
     account = keys.load(key, passphrase_file=passphrase_file)
-    chain = Kizuna.connect(rpc, account=account, deployments=deployments, state=state)
-    blocks = FlatFs(state / "blocks")
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(hold(state))
+        chain = Kizuna.connect(rpc, account=account, deployments=deployments, state=state)
+        stack.callback(chain.close)
+        for url in spec.mirrors:
+            require_answer(url)
+        blocks = FlatFs(state / "blocks")
+        stack.callback(blocks.close)
         task = create(spec, chain, blocks, console, token=token)
-        with Gateway(blocks) as gateway:
-            params = chain.params(task)
-            wanted = [Wanted(Cid(params.spec, DAG_CBOR)), Wanted(genesis_cid(params))]
-            for url in spec.mirrors:
-                request_pull(url, account, cids=wanted, source=gateway.url, label=f"task/{task}")
-                console.print(f"content is held by {url}")
+        push(task, spec, chain, blocks, account, console)
         console.print(f"task {task} is published")
-    finally:
-        blocks.close()
-        chain.close()
 
 
-def require_honesty_pays(spec: TaskSpec, console: Console) -> None:
-    """Shows what each attack costs. Raises TaskInvalid if one pays."""
-    found = attacks(spec)
-    console.print(break_even_table(found))
-    if paying := [attack.name for attack in found if attack.pays]:
+def with_mirrors(spec: TaskSpec, urls: Sequence[str]) -> TaskSpec:
+    """The task with the mirrors that will hold its content. Raises ConfigError."""
+    if not urls:
+        raise TaskInvalid("mirrors", "name at least one, in the file or with --mirror: someone has to hold the content")
+    plain = [checked_url("mirror", url) for url in urls]
+    if long := [url for url in plain if urlsplit(url).path]:
+        raise TaskInvalid("mirrors", f"{long[0]}: must be an address without a path")
+    return TaskSpec.from_record({**spec.record(), "mirrors": plain})
+
+
+def require_answer(url: str) -> None:
+    """Raises ConfigError unless a mirror is running at `url`: before money is in escrow that nobody can work for."""
+    try:
+        answer = httpx.get(f"{url}/healthz", timeout=MIRROR_TIMEOUT_S, trust_env=False)
+        healthy = answer.status_code == 200 and answer.json() == {"status": "ok"}
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        healthy = False
+    if not healthy:
+        raise ConfigError(f"there is no mirror at {url}: start one with `kizuna mirror`, or name another")
+
+
+def push(task: int, spec: TaskSpec, chain: Kizuna, blocks: FlatFs, account: LocalAccount, console: Console) -> None:
+    """Has every mirror of the task hold specification and genesis. Raises ConfigError where one does not."""
+    params = chain.params(task)
+    wanted = [Wanted(Cid(params.spec, DAG_CBOR)), Wanted(Cid(params.genesis, DAG_PB))]
+    with Gateway(blocks) as gateway:
+        for url in spec.mirrors:
+            try:
+                state = request_pull(url, account, cids=wanted, source=gateway.url, label=f"task/{task}")
+                failed = state.failed[0][1] if state.failed else "" if state.done else "it takes too long"
+            except StoreError as error:
+                failed = str(error)
+            if failed:
+                raise ConfigError(
+                    f"task {task} is created but mirror {url} does not hold its content ({failed}): "
+                    "mend that and run the same command again, which pays nothing twice"
+                )
+            console.print(f"content is held by {url}", markup=False)
+
+
+def require_honesty_pays(spec: TaskSpec) -> None:
+    """Raises TaskInvalid if an attack pays."""
+    if paying := [attack.name for attack in attacks(spec) if attack.pays]:
         raise TaskInvalid("money", f"cheating pays in this task: {', '.join(paying)}; raise slash, checks or audits")
 
 
@@ -85,39 +146,79 @@ def break_even_table(found: tuple[Attack, ...]) -> Table:
 
 
 def create(spec: TaskSpec, chain: Kizuna, blocks: FlatFs, console: Console, *, token: str | None) -> int:
-    """Stores genesis and specification, deposits what is missing and creates the task."""
+    """Stores the content, deposits what is missing and creates the task."""
+    currency, budget = currency_of(token, chain), spec.money.wei("budget")
+    specification = Cid.of(dagcbor.encode(spec.record()), DAG_CBOR)
+    creation = f"create/{specification}"
+    missing = 0
+    if not chain.has_sent("Tasks", creation):
+        require_allowed(_without_content(spec, chain, currency), budget, chain)
+        missing = budget + spec.money.wei("initiator_bond") - chain.free_of(currency, chain.address)
+        require_tokens(chain, currency, missing)
+    params = prepare(spec, chain, blocks, console, token=currency)
+    if missing > 0:
+        chain.deposit(currency, missing, intent=f"deposit/{specification}")
+    return chain.create_task(params, budget, intent=creation)
+
+
+def prepare(spec: TaskSpec, chain: Kizuna, blocks: FlatFs, console: Console, *, token: Address) -> TaskParams:
+    """Stores genesis and specification; returns what the contracts are told of the task. Sends nothing."""
     files = genesis(spec, console)
-    directory = unixfs.add_directory(blocks, files)
     record = dagcbor.encode(spec.record())
     specification = Cid.of(record, DAG_CBOR)
     blocks.put(specification, record)
-    currency = token or chain.deployment.token
-    if currency is None:
-        raise ConfigError("this deployment has no test token: name the ERC-20 to pay in with --token")
-    params = task_params(
-        spec,
-        chain,
-        token=currency,
-        spec_digest=specification.digest,
-        genesis_digest=directory.digest,
-        numerics=numerics(spec, files, console),
+    return replace(
+        _without_content(spec, chain, token),
+        spec=Digest(specification.digest),
+        genesis=Digest(unixfs.add_directory(blocks, files).digest),
+        numerics_id=numerics(spec, files, console),
     )
-    budget = spec.money.wei("budget")
-    missing = budget + params.money.initiator_bond - chain.free_of(currency, chain.address)
-    if missing > 0:
-        chain.deposit(currency, missing, intent=f"deposit/{specification}")
-    return chain.create_task(params, budget, intent=f"create/{specification}")
+
+
+def _without_content(spec: TaskSpec, chain: Kizuna, token: Address) -> TaskParams:
+    start = chain.block.number + spec.seats.start_after
+    return replace(params_of(spec), token=token, beacon=chain.deployment.beacon, start_block=start)
+
+
+def currency_of(token: str | None, chain: Kizuna) -> Address:
+    """The token to pay in. Raises ConfigError."""
+    if token is None:
+        if chain.deployment.token is None:
+            raise ConfigError("this deployment has no test token: name the ERC-20 to pay in with --token")
+        return chain.deployment.token
+    try:
+        return parse_address(token)
+    except ValueError as error:
+        raise ConfigError(f"--token {token}: {error}") from None
+
+
+def require_allowed(params: TaskParams, budget: int, chain: Kizuna) -> None:
+    """Raises TaskInvalid where the contracts' own rules refuse the task: before its genesis is made, and paid for."""
+    some = Digest(b"\x01" * 32)
+    trial = replace(params, spec=some, genesis=some, numerics_id=some)
+    data = artifact("Tasks").functions["createTask"].encode(to_abi(trial), budget)
+    try:
+        chain.rpc.call(chain.deployment.tasks, data, at=chain.block, sender=chain.address)
+    except errors.Tasks_BadParameter as error:
+        raise TaskInvalid(*map(str, error.args_)) from None
+    except Reverted:  # the money is not there yet, which they ask about last
+        return
+
+
+def require_tokens(chain: Kizuna, token: Address, wei: int) -> None:
+    """Raises Unfunded unless the account can deposit as much."""
+    held = chain.token_balance(token, chain.address)
+    if held < wei:
+        raise Unfunded(f"{chain.address} needs {wei} wei of token {token} for budget and bond, it holds {held}")
 
 
 def genesis(spec: TaskSpec, console: Console) -> dict[str, bytes]:
     """The files of the genesis model: read from a directory, or made on the spot."""
-    from kizuna.rl.environment import ENVIRONMENTS  # torch is needed from here on only
-    from kizuna.rl.genesis import GenesisPlan, genesis_files
+    from kizuna.rl.genesis import GenesisPlan, genesis_files  # torch is needed from here on only
 
-    if spec.environment.name not in ENVIRONMENTS:
-        raise TaskInvalid("environment.name", f"unknown; there are: {', '.join(ENVIRONMENTS)}")
     if spec.model.directory is not None:
         return _read_model(Path(spec.model.directory))
+    console.print("making the genesis")
     m = spec.model
     plan = GenesisPlan(seed=m.seed, steps=m.warmup_steps, hidden=m.hidden, layers=m.layers, heads=m.heads)
     with Progress(console=console, transient=True) as progress:
@@ -135,24 +236,15 @@ def numerics(spec: TaskSpec, files: dict[str, bytes], console: Console) -> Diges
         return numerics_of(spec, files)
 
 
-def genesis_cid(params: TaskParams) -> Cid:
-    """The UnixFS directory of a task's genesis."""
-    from kizuna.store import DAG_PB
-
-    return Cid(params.genesis, DAG_PB)
-
-
-def task_params(
-    spec: TaskSpec, chain: Kizuna, *, token: str, spec_digest: bytes, genesis_digest: bytes, numerics: bytes
-) -> TaskParams:
-    """What the contracts are told of a task."""
+def params_of(spec: TaskSpec) -> TaskParams:
+    """What the contracts are told of a task; blank what depends on chain and machine. Raises TaskInvalid."""
     seats, v, inner = spec.seats, spec.verification, spec.inner
     params = TaskParams(
-        token=chain.deployment.token if token == chain.deployment.token else token,  # type: ignore[arg-type]
-        beacon=chain.deployment.beacon,
-        spec=Digest(spec_digest),
-        genesis=Digest(genesis_digest),
-        numerics_id=Digest(numerics),
+        token=NOWHERE,
+        beacon=NOWHERE,
+        spec=ZERO_DIGEST,
+        genesis=ZERO_DIGEST,
+        numerics_id=ZERO_DIGEST,
         trainer_slots=seats.trainers,
         verifier_seats=seats.verifiers,
         min_verifier_seats=seats.min_verifiers,
@@ -160,7 +252,7 @@ def task_params(
         shard_slots=64,
         committee=seats.committee,
         rounds=spec.rounds,
-        start_block=chain.block.number + seats.start_after,
+        start_block=0,
         segments=inner.segments,
         segments_per_checker=v.segments,
         groups_per_segment=inner.groups_per_segment,
@@ -172,6 +264,8 @@ def task_params(
     reserve = rules.full_reserve(params)
     if spec.money.wei("budget") < reserve:
         raise TaskInvalid("money.budget", f"one round reserves up to {reserve / spec.money.wei('price'):.2f} prices")
+    if spec.environment.name not in ENVIRONMENTS:
+        raise TaskInvalid("environment.name", f"unknown; there are: {', '.join(ENVIRONMENTS)}")
     return params
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,22 +13,27 @@ from kizuna.chain import Kizuna
 from kizuna.chain.client import Pinned
 from kizuna.chain.deployment import FOLDER
 from kizuna.chain.structs import positions
-from kizuna.errors import TaskInvalid
 from kizuna.types import Role
-from scripts.command import main
+from scripts.command import LOCAL_RPC, Deployments, RpcUrl, main
 
 
 def status(
-    task: Annotated[int, typer.Argument(help="Number of the task.")] = 1,
-    rpc: Annotated[str, typer.Option(help="URL of the chain's RPC.")] = "http://127.0.0.1:8545",
-    deployments: Annotated[Path, typer.Option(help="Folder of the deployment files.")] = FOLDER,
+    task: Annotated[int, typer.Argument(help="Number of the task.", min=1, metavar="TASK")] = 1,
+    rpc: RpcUrl = LOCAL_RPC,
+    deployments: Deployments = FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: amounts are strings of wei.")] = False,
 ) -> None:
-    """Show a task."""
+    """Show where a task stands: its round and phase, who takes part, what is in escrow.
+
+    Needs a chain RPC and the network's deployment file. Reads only: no key.
+
+    \b
+    Example:
+      kizuna status 1 --rpc http://127.0.0.1:8545
+    """
     client = Kizuna.connect(rpc, deployments=deployments)
     chain = client.at(client.block)
-    if not 1 <= task <= chain.task_count():
-        raise TaskInvalid("task", f"this deployment has tasks 1 to {chain.task_count()}, not {task}")
+    chain.require_task(task)
     facts, seats = task_facts(chain, task), seat_rows(chain, task)
     client.close()
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -64,3 +65,12 @@ def client(devnet: Devnet, deployment: Deployment) -> Iterator[MakeClient]:
     yield make
     for chain in made.values():
         chain.close()
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """The signal handlers of the test runner, put back when the test has run an agent."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

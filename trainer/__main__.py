@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kizuna.chain import keys
 from kizuna.chain.deployment import FOLDER
 from kizuna.errors import ConfigError
 from kizuna.types import Role
@@ -21,6 +22,8 @@ from scripts.command import (
     checked_url,
     main,
 )
+
+MAX_URL = 256
 
 
 def train(
@@ -56,7 +59,10 @@ def train(
     """
     listen_at = address_of(listen, public_url)
     reached_at = None if public_url is None else checked_url("--public-url", public_url)
+    if len(reached_at or "") > MAX_URL:
+        raise ConfigError(f"--public-url: longer than the {MAX_URL} characters that the contracts take")
     mirrors = tuple(checked_url("--mirror", url) for url in mirror or ())
+    account = keys.load(key, passphrase_file=passphrase_file)
     # From here on torch is needed, which takes seconds to load.
     from kizuna.node.agent import Options, run
     from trainer.agent import Trainer
@@ -67,15 +73,13 @@ def train(
     options = Options(
         task=task,
         rpc=rpc,
-        key=key,
-        passphrase_file=passphrase_file,
         state=state,
         mirrors=mirrors,
         deployments=deployments,
         listen=listen_at,
         public_url=reached_at,
     )
-    run(Role.TRAINER, options, lambda node: Trainer(node, CHEATS[cheat]))
+    run(Role.TRAINER, options, account, lambda node: Trainer(node, CHEATS[cheat]))
 
 
 def address_of(listen: str, public_url: str | None) -> tuple[str, int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from kizuna import draws
 from kizuna.chain.client import Pinned
 from kizuna.chain.structs import RoundView, TaskState
 from kizuna.diloco.segments import RoundResult, TrainRound
+from kizuna.durable import write_whole
 from kizuna.errors import ConfigError, StoreError
 from kizuna.node.agent import Node, Options
 from kizuna.node.contribution import Manifest, publish
@@ -31,7 +34,7 @@ class Trainer:
         self.node, self.cheat = node, cheat
         self.gateway = serve(node.blocks, node.options)
         self.url = node.options.public_url or self.gateway.url
-        self.drafts = Drafts(node.options.state / "drafts" / str(node.task))
+        self.drafts = Drafts(node.options.state / "drafts" / str(node.task), node.say)
         self.position: int | None = None
         self._manifests: dict[int, Manifest] = {}
         self._pushed: set[int] = set()
@@ -64,15 +67,13 @@ class Trainer:
 
     # --- joining ---
 
-    def _seat(self, chain: Pinned) -> int | None:
+    def _seat(self, chain: Pinned) -> int:
         """This operator's position; takes one where there is none yet."""
         node = self.node
         position = node.position(chain)
         if position is None:
             if chain.state_of(node.task) not in (TaskState.LISTED, TaskState.RUNNING):
-                node.say("the task takes no more trainers")
-                node.stop.set()
-                return None
+                raise ConfigError(f"task {node.task} is over and takes no more trainers")
             position = node.join(secret_tip=ZERO_DIGEST, endpoint=self.url)
             node.say(f"joined as trainer {position}, serving at {self.url}")
         elif chain.endpoints(node.task).get((Role.TRAINER, position)) != self.url:
@@ -204,8 +205,8 @@ class Trainer:
         self._manifests = {round: manifest for round, manifest in self._manifests.items() if round > settled}
         self._pushed = {round for round in self._pushed if round > settled}
         self._missed = {round for round in self._missed if round > settled}
-        self.node.tidy(settled)
         self.drafts.forget_before(settled + 1)
+        self.node.tidy(settled)
 
     def _hide(self, manifest: Manifest) -> None:
         for boundary in manifest.boundaries[:-1]:
@@ -218,17 +219,21 @@ def serve(blocks: FlatFs, options: Options) -> Gateway:
     host, port = options.listen
     memory = options.state / "port"
     if port:
-        try:
-            return Gateway(blocks, host=host, port=port)
-        except OSError as error:
-            raise ConfigError(f"--listen {host}:{port}: {error.strerror}") from None
-    last = memory.read_text() if memory.exists() else ""
+        return _listening(blocks, host, port)
+    last = memory.read_text(errors="replace") if memory.exists() else ""
     try:
-        gateway = Gateway(blocks, host=host, port=int(last) if last.isdigit() else 0)
+        gateway = Gateway(blocks, host=host, port=int(last) if re.fullmatch("[0-9]{1,5}", last) else 0)
     except (OSError, OverflowError):  # somebody else has it by now
-        gateway = Gateway(blocks, host=host)
-    memory.write_text(str(gateway.port))
+        gateway = _listening(blocks, host, 0)
+    write_whole(memory, str(gateway.port).encode())
     return gateway
+
+
+def _listening(blocks: FlatFs, host: str, port: int) -> Gateway:
+    try:
+        return Gateway(blocks, host=host, port=port)
+    except OSError as error:
+        raise ConfigError(f"--listen {host}:{port}: {error.strerror}: choose another, or port 0 for any") from None
 
 
 def drawn_boundaries(

@@ -6,15 +6,16 @@ trainer's code, so that what is caught is the cheat and not a clumsy node.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from kizuna.diloco.segments import SegmentRecord, TrainRound, run_segment
+from kizuna.diloco.segments import TrainRound
 from kizuna.hashing import tagged
 from kizuna.rl.config import NoiseKey, RoundConfig
 from kizuna.rl.model import F32
-from kizuna.rl.rollouts import Group, generate, receipts_of
+from kizuna.rl.rollouts import Group, generate
 from kizuna.rl.state import Boundary
 
 PICKS = 3
@@ -32,12 +33,8 @@ class Cheat:
 class FabricatedRound(TrainRound):
     """Samples honestly but invents the states: small random steps within the elementwise bound, leaves consistent."""
 
-    def _run(self, segment: int) -> SegmentRecord:
-        config, start = self.config, self.boundaries[segment]
-        self.model.load(self.boundaries[config.policy(segment)].weights)
-        groups = generate(self.model, config, segment, tokenizer=self.tokenizer, environment=self.environment)
-        receipts = [receipt for group in groups for receipt in receipts_of(group, self._prompt(group), config)]
-        return SegmentRecord(segment, tuple(groups), tuple(receipts), _invent(start, config, segment))
+    def _learn(self, segment: int, groups: Sequence[Group]) -> Boundary:
+        return _invent(self.boundaries[segment], self.config, segment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +52,8 @@ class PickyConfig(RoundConfig):
 class CherryPickedRound(TrainRound):
     """Samples every group several times and keeps the best."""
 
-    def _run(self, segment: int) -> SegmentRecord:
-        config = self.config
-        self.model.load(self.boundaries[config.policy(segment)].weights)
-        rules = {field.name: getattr(config, field.name) for field in fields(config)}
+    def _generate(self, segment: int) -> list[Group]:
+        rules = {field.name: getattr(self.config, field.name) for field in fields(self.config)}
         tries = [
             generate(
                 self.model,
@@ -69,18 +64,7 @@ class CherryPickedRound(TrainRound):
             )
             for attempt in range(PICKS)
         ]
-        groups = [max(options, key=_total_reward) for options in zip(*tries, strict=True)]
-        receipts = [receipt for group in groups for receipt in receipts_of(group, self._prompt(group), config)]
-        end = run_segment(
-            self._learner,
-            self.boundaries[segment],
-            groups,
-            config,
-            segment=segment,
-            tokenizer=self.tokenizer,
-            environment=self.environment,
-        )
-        return SegmentRecord(segment, tuple(groups), tuple(receipts), end)
+        return [max(options, key=_total_reward) for options in zip(*tries, strict=True)]
 
 
 CHEATS: dict[str, Cheat] = {

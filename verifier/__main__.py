@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kizuna.chain import keys
 from kizuna.chain.deployment import FOLDER
 from kizuna.types import Role
 from scripts.command import (
@@ -47,6 +48,7 @@ def verify(
       kizuna verify --task 1 --mirror http://127.0.0.1:4000 --key verifier.key
     """
     mirrors = tuple(checked_url("--mirror", url) for url in mirror or ())
+    account = keys.load(key, passphrase_file=passphrase_file)
     # From here on torch is needed, which takes seconds to load.
     from kizuna.node.agent import Options, run
     from verifier.agent import Verifier
@@ -54,13 +56,11 @@ def verify(
     options = Options(
         task=task,
         rpc=rpc,
-        key=key,
-        passphrase_file=passphrase_file,
         state=state,
         mirrors=mirrors,
         deployments=deployments,
     )
-    run(Role.VERIFIER, options, lambda node: Verifier(node, is_lazy=lazy))
+    run(Role.VERIFIER, options, account, lambda node: Verifier(node, is_lazy=lazy))
 
 
 if __name__ == "__main__":

@@ -14,15 +14,13 @@ _LATE_ROUNDS = 16
 """Rounds that may have opened between the making of the secrets and the joining."""
 
 
-def take_seat(node: Node, chain: Pinned) -> int | None:
-    """The operator's position; joins where it has none. None, and the node stops, where the task takes nobody."""
+def take_seat(node: Node, chain: Pinned) -> int:
+    """The operator's position; joins where it has none. Raises ConfigError where the task takes nobody any more."""
     position = node.position(chain)
     if position is not None:
         return position
     if chain.state_of(node.task) not in (TaskState.LISTED, TaskState.RUNNING):
-        node.say("the task takes no more verifiers")
-        node.stop.set()
-        return None
+        raise ConfigError(f"task {node.task} is over and takes no more verifiers")
     tip = secrets_from(node, chain.next_round(node.task)).tip
     position = node.join(secret_tip=tip, extra_wei=_affordable(node, chain))
     node.say(f"joined as verifier {position}")

@@ -290,6 +290,10 @@ class Kizuna(Pinned):
     def advance_docket(self, task: int, round: int, docket: int, *, intent: str | None = None) -> Receipt:
         return self._send("Court", "advanceDocket", task, round, docket, intent=intent)
 
+    def has_sent(self, contract: str, intent: str) -> bool:
+        """Whether an intent of this name was signed before, also by an earlier process."""
+        return self._sender().knows(_full_name(self.deployment.contracts[contract].address, intent))
+
     # --- inside ---
 
     def _duty(self, contract: str, name: str, task: int, round: int, *args: Any, deadline: int | None) -> Receipt:
@@ -305,8 +309,7 @@ class Kizuna(Pinned):
         self, address: str, contract: str, name: str, *args: Any, intent: str | None, deadline: int | None = None
     ) -> Receipt:
         data = artifact(contract).functions[name].encode(*map(to_abi, args))
-        # Two deployments on one chain share the outbox, so the contract is part of the intent's name.
-        full = f"{address[:10].lower()}/{intent or f'{name}/{secrets.token_hex(8)}'}"
+        full = _full_name(address, intent or f"{name}/{secrets.token_hex(8)}")
         return self._sender().send(full, Call(address, data), deadline_block=deadline)
 
     def _sender(self) -> Outbox:
@@ -318,6 +321,11 @@ class Kizuna(Pinned):
 def events_of(receipt: Receipt) -> list[Event]:
     """The contracts' events in a receipt, in order."""
     return [event for event in map(decode, receipt.logs) if event is not None]
+
+
+def _full_name(address: str, intent: str) -> str:
+    # Two deployments on one chain share the outbox, so the contract is part of the intent's name.
+    return f"{address[:10].lower()}/{intent}"
 
 
 def _only(receipt: Receipt, kind: type[E]) -> E:

@@ -13,13 +13,14 @@ import rlp  # type: ignore[import-untyped]
 from eth_abi.abi import encode as abi_encode
 from eth_account.signers.base import BaseAccount
 
+from kizuna.chain import fees
 from kizuna.chain.abi import CORE, TOKEN, artifact
 from kizuna.chain.intents import Call
 from kizuna.chain.journal import Journal
 from kizuna.chain.outbox import Outbox
-from kizuna.chain.rpc import Block, Receipt, Rpc
+from kizuna.chain.rpc import Block, Rpc
 from kizuna.chain.structs import parse_address
-from kizuna.errors import ChainError, DeploymentMissing
+from kizuna.errors import ChainError, ConfigError, DeploymentMissing, Unfunded
 from kizuna.hashing import keccak
 from kizuna.types import Address, Digest
 
@@ -89,20 +90,25 @@ class Deployment:
             raise DeploymentMissing(
                 f"{path} is missing: run `kizuna deploy`, or copy the network's file there"
             ) from None
-        except (OSError, ValueError) as error:
-            raise DeploymentMissing(f"{path} cannot be read: {error}") from None
+        except OSError as error:
+            raise DeploymentMissing(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, RecursionError) as error:
+            raise DeploymentMissing(f"{path} is not JSON: {error}") from None
         found = _parse(path, content)
         if found.chain_id != chain_id:
             raise DeploymentMissing(f"{path}: chainId: {found.chain_id} in the file of chain {chain_id}")
         return found
 
     def write(self, folder: Path = FOLDER) -> Path:
-        """Writes the file, whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Writes the file, whole or not at all. Raises ConfigError."""
         path = folder / f"{self.chain_id}.json"
         part = path.with_suffix(".part")
-        part.write_text(json.dumps(self._content(), indent=2) + "\n")
-        os.replace(part, path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(self._content(), indent=2) + "\n")
+            os.replace(part, path)
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
         return path
 
     def verify(self, rpc: Rpc) -> None:
@@ -140,30 +146,62 @@ class Deployment:
         return {"version": _VERSION, "chainId": self.chain_id, "block": block, "contracts": contracts}
 
 
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A contract that is to be: where it will land, and the code of the transaction that creates it."""
+
+    address: Address
+    code: bytes
+
+
 def deploy(rpc: Rpc, account: BaseAccount, *, token: bool = False) -> Deployment:
     """Deploys the contracts (and the test token) from the committed bytecode; needs no compiler.
 
-    The contracts know each other from birth: the addresses follow from the deployer's nonce. Raises
-    Unfunded, ChainError if a contract did not land where it was expected.
+    Raises Unfunded, ChainError if a contract did not land where it was expected.
     """
-    names = [*CORE, TOKEN] if token else list(CORE)
     head = rpc.head()
-    first = rpc.nonce(account.address, at=head)
-    expected = {name: create_address(account.address, first + i) for i, name in enumerate(names)}
+    planned = creations(account.address, rpc.nonce(account.address, at=head), token=token)
+    cost = sum(creation_gas(creation.code) for creation in planned.values()) * fees.market(rpc, head).max_fee
+    if (held := rpc.balance(account.address, at=head)) < cost:
+        raise Unfunded(
+            f"{account.address} holds {held} wei and deploying may cost {cost} wei: send it {cost - held} wei"
+        )
     outbox = Outbox(Journal(":memory:"), rpc, account)
     try:
-        for name in names:
-            code = _init_code(name, expected)
-            outbox.submit(name, Call(None, code), gas=_creation_gas(code))
-        receipts = {name: outbox.wait(name) for name in names}
+        for name, creation in planned.items():
+            outbox.submit(name, Call(None, creation.code), gas=creation_gas(creation.code))
+        receipts = {name: outbox.wait(name) for name in planned}
     finally:
         outbox.close()
     for name, receipt in receipts.items():
-        if (receipt.contract or "").lower() != expected[name].lower():
-            raise ChainError(
-                f"{name} landed at {receipt.contract} instead of {expected[name]}: is the key in use elsewhere?"
-            )
-    return _describe(rpc, expected, receipts)
+        require_landed(name, planned[name], receipt.contract)
+    return describe(rpc, planned, first_block=min(receipt.block for receipt in receipts.values()))
+
+
+def creations(sender: str, nonce: int, *, token: bool = False) -> dict[str, Creation]:
+    """What `sender` creates from `nonce` on, in this order.
+
+    The contracts know each other from birth: their addresses follow from the nonce.
+    """
+    names = [*CORE, TOKEN] if token else list(CORE)
+    addresses = {name: create_address(sender, nonce + i) for i, name in enumerate(names)}
+    return {name: Creation(address, _init_code(name, addresses)) for name, address in addresses.items()}
+
+
+def require_landed(name: str, creation: Creation, address: str | None) -> None:
+    """Raises ChainError unless the contract was created where the others expect it."""
+    if (address or "").lower() != creation.address.lower():
+        raise ChainError(f"{name} landed at {address} instead of {creation.address}: is the key in use elsewhere?")
+
+
+def describe(rpc: Rpc, created: Mapping[str, Creation], *, first_block: int) -> Deployment:
+    """The deployment of contracts that are on the chain; `first_block` holds the first of them."""
+    head = rpc.head()
+    contracts = {
+        name: Deployed(creation.address, _keccak_hex(rpc.code(creation.address, at=head)), artifact(name).abi_hash)
+        for name, creation in created.items()
+    }
+    return Deployment(rpc.chain_id(), first_block, rpc.block(first_block).hash, contracts)
 
 
 def create_address(sender: str, nonce: int) -> Address:
@@ -172,27 +210,21 @@ def create_address(sender: str, nonce: int) -> Address:
     return parse_address("0x" + keccak(encoded)[12:].hex())
 
 
-def _describe(rpc: Rpc, addresses: Mapping[str, Address], receipts: Mapping[str, Receipt]) -> Deployment:
-    head = rpc.head()
-    first = min(receipts.values(), key=lambda receipt: receipt.block)
-    contracts = {
-        name: Deployed(address, _keccak_hex(rpc.code(address, at=head)), artifact(name).abi_hash)
-        for name, address in addresses.items()
-    }
-    return Deployment(rpc.chain_id(), first.block, first.block_hash, contracts)
+def constructor_arguments(name: str, addresses: Mapping[str, Address]) -> bytes:
+    """What follows the bytecode in the transaction that creates a contract."""
+    # The only constructor there is takes the five addresses in the order of their creation.
+    types = [kind for _, kind in artifact(name).constructor]
+    return abi_encode(types, [[addresses[known] for known in CORE[:5]]] * len(types)) if types else b""
 
 
 def _init_code(name: str, addresses: Mapping[str, Address]) -> bytes:
     compiled = artifact(name)
     if not compiled.bytecode:
         raise DeploymentMissing(f"the compiled contract {name} has no bytecode: compile the contracts")
-    core = [addresses[known] for known in CORE[:5]]
-    # The only constructor there is takes the five addresses in the order of their creation.
-    types = [kind for _, kind in compiled.constructor]
-    return compiled.bytecode + (abi_encode(types, [core] * len(types)) if types else b"")
+    return compiled.bytecode + constructor_arguments(name, addresses)
 
 
-def _creation_gas(code: bytes) -> int:
+def creation_gas(code: bytes) -> int:
     """An upper bound: base cost, calldata, storing the code, and 500k for what the constructor does."""
     return 53_000 + (16 + 1 + 200) * len(code) + 500_000
 
@@ -210,6 +242,8 @@ def _parse(path: Path, content: Any) -> Deployment:
         chain_id = _natural(content["chainId"])
         at = "block"
         block, block_hash = _natural(content["block"]["number"]), bytes.fromhex(content["block"]["hash"][2:])
+        if len(block_hash) != 32:
+            raise ValueError("its hash has not 32 bytes")
         contracts = {}
         for name in (*CORE, *([TOKEN] if TOKEN in content["contracts"] else [])):
             at = f"contracts.{name}"
@@ -226,6 +260,6 @@ def _parse(path: Path, content: Any) -> Deployment:
 
 
 def _natural(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{value!r} is not a natural number")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
+        raise ValueError(f"{value!r} is not a natural number of 63 bits")
     return value

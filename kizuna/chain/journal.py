@@ -45,15 +45,17 @@ class Journal:
         self.path = str(path)
         self._lock = threading.RLock()
         self._file_lock: FileLock | None = None
-        if self.path != ":memory:":
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         try:
+            if self.path != ":memory:":
+                Path(self.path).parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=30.0, check_same_thread=False, isolation_level=None)
             self._db.execute("pragma journal_mode=wal")
             self._db.execute("pragma synchronous=full")
             self._db.executescript(_SCHEMA)
         except sqlite3.DatabaseError as error:
             raise ConfigError(f"{self.path} is no usable journal ({error}): move it away") from None
+        except OSError as error:
+            raise ConfigError(f"{self.path} cannot be made: {error.strerror}") from None
 
     def bind(self, key: str, value: str, what: str) -> None:
         """Ties the file to a fact for ever; raises ConfigError if it is tied to another."""

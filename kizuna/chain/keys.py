@@ -19,6 +19,7 @@ from kizuna.errors import KeyUnusable
 KEY_VARIABLE = "KIZUNA_KEY"
 PASSPHRASE_VARIABLE = "KIZUNA_PASSPHRASE"
 _HEX_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
+_ALMOST = re.compile(r"0x[0-9a-zA-Z]*|[0-9a-zA-Z]{40,}")
 _MAX_BYTES = 64 * 1024
 
 
@@ -34,6 +35,8 @@ def load(source: str | Path | None = None, *, passphrase_file: Path | None = Non
         raise KeyUnusable(f"no key: pass --key FILE or set {KEY_VARIABLE}")
     if _HEX_KEY.fullmatch(text):
         return _plain(text)
+    if _ALMOST.fullmatch(text) and not Path(text).exists():  # not repeated: it may be a key with one digit wrong
+        raise KeyUnusable("the key is neither 64 hex digits nor the path of a file")
     content = _read(Path(text), "key file").strip()
     if _HEX_KEY.fullmatch(content):
         return _plain(content)

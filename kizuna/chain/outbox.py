@@ -190,6 +190,10 @@ class Outbox:
             for i in self._intents.open()
         ]
 
+    def knows(self, intent: str) -> bool:
+        """Whether an intent of this name is on record, whatever became of it."""
+        return self._intents.find(intent) is not None
+
     def close(self) -> None:
         """Lets another process send."""
         self._journal.close()

@@ -209,4 +209,8 @@ class Reads:
     def _token(self, token: str, name: str, *args: Any) -> Any:
         # Any ERC-20 answers these; the test token's ABI describes them.
         function = artifact(TOKEN).functions[name]
-        return function.decode(self.rpc.call(token, function.encode(*args), at=self.block))[0]
+        answer = self.rpc.call(token, function.encode(*args), at=self.block)
+        try:
+            return function.decode(answer)[0]
+        except DecodingError:
+            raise ConfigError(f"{token} is no ERC-20 token on this chain") from None

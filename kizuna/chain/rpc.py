@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from kizuna.chain import errors
 from kizuna.chain.transport import HttpTransport, RpcRefused
-from kizuna.errors import RpcStale, RpcUnavailable
+from kizuna.errors import RpcStale, RpcUnavailable, WrongChain
 from kizuna.types import Digest
 
 __all__ = ["Block", "Health", "Log", "Receipt", "Rpc", "RpcRefused", "log_of", "receipt_of"]
@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 _ZERO_CALLER = "0x0000000000000000000000000000000000000000"
 _BLOOM_BYTES = 256
+_HELLO_S = 5.0
+"""What a node gets to say which chain it is on: it has to read nothing for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,9 @@ class Rpc:
                 if reverted is not None:
                     raise reverted from None
                 raise
-        raise RpcUnavailable(f"no answer to {method} after {self._attempts} tries: {failure}") from failure
+        raise RpcUnavailable(
+            f"no answer to {method} after {self._attempts} tries: {failure}: is the node running, and the URL right?"
+        ) from failure
 
     def broadcast(self, raw: bytes) -> None:
         """Sends signed bytes once. The answer is not returned: the chain says what became of them."""
@@ -157,7 +161,7 @@ class Rpc:
     # --- the chain ---
 
     def chain_id(self) -> int:
-        return int(self.request("eth_chainId"), 16)
+        return _parsed("chain id", _number, self.request("eth_chainId", timeout_s=min(self._timeout_s, _HELLO_S)))
 
     def genesis(self) -> Digest:
         """Hash of block 0."""
@@ -166,7 +170,7 @@ class Rpc:
         return self._genesis
 
     def check_chain(self, *, max_age_s: float = 15.0) -> None:
-        """Raises RpcStale if the node now answers for another chain than at first."""
+        """Raises WrongChain if the node now answers for another chain than at first."""
         now = self._clock()
         if self._checked_at is not None and now - self._checked_at < max_age_s:
             return
@@ -174,7 +178,11 @@ class Rpc:
         if self._expected is None:
             self._expected = found
         if found != self._expected:
-            raise RpcStale(f"{self.url} answers for chain {found}, expected chain {self._expected}")
+            raise WrongChain(f"{self.url} answers for chain {found}, expected chain {self._expected}")
+        first = self.block(0).hash
+        self._genesis = self._genesis or first
+        if first != self._genesis:
+            raise WrongChain(f"{self.url} answers for another chain {found} than before: it has another first block")
         self._checked_at = now
 
     def head(self) -> Block:
@@ -226,20 +234,20 @@ class Rpc:
         message = {"from": sender, "to": to, "data": _hex(data), "value": hex(value)}
         if gas is not None:
             message["gas"] = hex(gas)
-        return _bytes(self._pinned("eth_call", [message], at))
+        return _parsed("answer", _bytes, self._pinned("eth_call", [message], at))
 
     def code(self, address: str, *, at: Block) -> bytes:
-        return _bytes(self._pinned("eth_getCode", [address], at))
+        return _parsed("code", _bytes, self._pinned("eth_getCode", [address], at))
 
     def balance(self, address: str, *, at: Block) -> int:
-        return int(self._pinned("eth_getBalance", [address], at), 16)
+        return _parsed("balance", _number, self._pinned("eth_getBalance", [address], at))
 
     def nonce(self, address: str, *, at: Block) -> int:
         """Transactions of `address` in blocks up to `at`."""
-        return int(self._pinned("eth_getTransactionCount", [address], at), 16)
+        return _parsed("nonce", _number, self._pinned("eth_getTransactionCount", [address], at))
 
     def estimate_gas(self, message: dict[str, str]) -> int:
-        return int(self.request("eth_estimateGas", [message]), 16)
+        return _parsed("gas", _number, self.request("eth_estimateGas", [message]))
 
     def receipt(self, transaction: bytes) -> Receipt | None:
         """The receipt, None while the transaction is in no block the node knows."""
@@ -319,12 +327,14 @@ class Rpc:
         return block
 
 
-def _parsed(what: str, parse: Callable[[dict[str, Any]], T], answer: Any) -> T:
+def _parsed(what: str, parse: Callable[[Any], T], answer: Any) -> T:
     """Answers come from a stranger: what does not parse counts as no answer."""
     try:
         return parse(answer)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RpcUnavailable(f"malformed {what} from the node: {type(error).__name__}: {error}") from None
+        raise RpcUnavailable(
+            f"malformed {what} from the node ({type(error).__name__}): is its URL that of an RPC?"
+        ) from None
 
 
 def _block(answer: dict[str, Any]) -> Block:
@@ -369,6 +379,10 @@ def receipt_of(answer: dict[str, Any]) -> Receipt:
         logs=tuple(log_of(entry) for entry in answer["logs"]),
         contract=answer.get("contractAddress"),
     )
+
+
+def _number(answer: str) -> int:
+    return int(answer, 16)
 
 
 def _hex(data: bytes) -> str:

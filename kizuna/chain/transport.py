@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from kizuna.errors import ChainError, RpcUnavailable
 
@@ -44,7 +45,7 @@ class HttpTransport:
         status, text = self._post(body, timeout_s)
         try:
             answer = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if isinstance(answer, dict) and answer.get("error") is not None:
             self._raise_if_busy(status, answer["error"])
@@ -77,5 +78,5 @@ class HttpTransport:
                     if len(text) > MAX_ANSWER_BYTES:
                         raise RpcUnavailable(f"{self.url}: answer above {MAX_ANSWER_BYTES} bytes")
                 return answer.status_code, bytes(text)
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:  # the latter for host names that cannot be
             raise RpcUnavailable(f"{self.url}: {type(error).__name__}") from error

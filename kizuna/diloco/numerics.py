@@ -16,7 +16,9 @@ from kizuna.rl.model import CausalModel, load_model
 from kizuna.rl.noise import philox
 from kizuna.rl.objectives import Row, micro_batches
 from kizuna.rl.prefill import prefill_group
+from kizuna.rl.rollouts import check_prompts
 from kizuna.rl.state import FILES, Boundary
+from kizuna.rl.tokenizer import read_tokenizer
 
 NUMERICS_TAG = "kizuna.numerics.v1"
 CALIBRATION_STEPS = 4
@@ -27,9 +29,10 @@ def numerics_id(genesis: Mapping[str, bytes], config: RoundConfig, environment: 
     """The 32-byte id of this machine's numerics for a task: the hash of four steps from the genesis.
 
     Batches are synthetic, with the task's micro-batch shape at full length. Of `config` only what the task
-    fixes enters, nothing of round, slot or seed. Raises like `load_model`.
+    fixes enters, nothing of round, slot or seed. Raises like `load_model` and `check_prompts`.
     """
     model = load_model(genesis)
+    check_prompts(model, environment, read_tokenizer(genesis), config.max_new_tokens)
     learner = learner_of(model, config)
     state = Boundary.start(model.weights())
     rows = _synthetic_rows(model, config, environment)
@@ -42,7 +45,7 @@ def numerics_id(genesis: Mapping[str, bytes], config: RoundConfig, environment: 
 
 def _synthetic_rows(model: CausalModel, config: RoundConfig, environment: Environment) -> list[Row]:
     """Random tokens of full length, half of them praised and half blamed, with log-probabilities of the genesis."""
-    prompt_length = min(environment.longest_prompt + 1, model.context - config.max_new_tokens)
+    prompt_length = environment.longest_prompt + 1
     words = philox(
         (
             np.arange(prompt_length + config.max_new_tokens)[None, :],

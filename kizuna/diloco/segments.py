@@ -147,9 +147,15 @@ class TrainRound:
 
     def _run(self, segment: int) -> SegmentRecord:
         self.model.load(self.boundaries[self.config.policy(segment)].weights)
-        groups = generate(self.model, self.config, segment, tokenizer=self.tokenizer, environment=self.environment)
+        groups = self._generate(segment)
         receipts = [receipt for group in groups for receipt in receipts_of(group, self._prompt(group), self.config)]
-        end = run_segment(
+        return SegmentRecord(segment, tuple(groups), tuple(receipts), self._learn(segment, groups))
+
+    def _generate(self, segment: int) -> list[Group]:
+        return generate(self.model, self.config, segment, tokenizer=self.tokenizer, environment=self.environment)
+
+    def _learn(self, segment: int, groups: Sequence[Group]) -> Boundary:
+        return run_segment(
             self._learner,
             self.boundaries[segment],
             groups,
@@ -158,7 +164,6 @@ class TrainRound:
             tokenizer=self.tokenizer,
             environment=self.environment,
         )
-        return SegmentRecord(segment, tuple(groups), tuple(receipts), end)
 
     def _prompt(self, group: Group) -> tuple[int, ...]:
         return prompt_ids(self.config, group.index, tokenizer=self.tokenizer, environment=self.environment)

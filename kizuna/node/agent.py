@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,19 +14,32 @@ from types import FrameType, TracebackType
 from typing import Protocol
 
 import torch
-import typer
 from eth_account.signers.local import LocalAccount
 
-from kizuna.chain import Kizuna, keys
+from kizuna.chain import Kizuna, errors
+from kizuna.chain.abi import artifact
 from kizuna.chain.client import Pinned
 from kizuna.chain.deployment import FOLDER
 from kizuna.chain.structs import TaskParams, TaskState
-from kizuna.errors import ChainError, ConfigError, KizunaError, NumericsMismatch, StoreError, Unfunded
+from kizuna.errors import (
+    ChainError,
+    ConfigError,
+    ContentMalformed,
+    ContentMissing,
+    LimitExceeded,
+    NumericsMismatch,
+    Reverted,
+    StoreError,
+    Unfunded,
+    WrongChain,
+)
 from kizuna.hashing import tagged
 from kizuna.node.task_context import MAX_GENESIS, TaskContext, load_context
 from kizuna.node.versions import Versions
 from kizuna.rl.determinism import THREADS
+from kizuna.state import hold
 from kizuna.store import DAG_CBOR, DAG_PB, Cid, Fetcher, FlatFs, Patience, Pins
+from kizuna.text import one_line
 from kizuna.types import Digest, DocketPhase, Role
 
 POLL_S = 0.2
@@ -52,8 +64,6 @@ class Options:
 
     task: int
     rpc: str = "http://127.0.0.1:8545"
-    key: str | None = None
-    passphrase_file: Path | None = None
     state: Path = Path("state")
     mirrors: tuple[str, ...] = ()
     deployments: Path = FOLDER
@@ -99,6 +109,7 @@ class Node:
             self.pins.pin(Cid(self.params.spec, DAG_CBOR), f"task/{o.task}")
             self.pins.pin(Cid(self.params.genesis, DAG_PB), f"task/{o.task}")
             self.versions = Versions(self.context, self.blocks, self.fetcher, self.pins)
+            self._mend()
         except BaseException:
             self._stack.close()
             raise
@@ -136,6 +147,16 @@ class Node:
         for cid in cids:
             self.pins.pin(cid, self._round_label(round))
 
+    def _mend(self) -> None:
+        """Fetches again what a disk has lost of the pinned content; what nobody has is named with its pin."""
+        for damage in self.pins.damaged():
+            pin = damage.pin
+            try:
+                self.fetcher.fetch_dag(pin.cid) if pin.recursive else self.fetcher.fetch_block(pin.cid)
+                self.say(f"{len(damage.missing)} damaged blocks of {pin.label} were fetched again")
+            except (ContentMissing, ContentMalformed, LimitExceeded) as error:
+                self.say(f"{pin.label} is damaged on this disk, and cannot be served: {error}")
+
     def tidy(self, settled: int) -> None:
         """Lets go of what was kept for rounds up to `settled`, and of what was fetched long ago and not kept."""
         prefix = self._round_label(0)[:-1]
@@ -149,28 +170,27 @@ class Node:
         return f"task/{self.task}/round/{round}"
 
     def say(self, text: str, *, round: int | None = None) -> None:
-        """One line of log."""
+        """One line of log, whatever strangers have put into the text."""
         where = "" if round is None else f"round {round}: "
-        print(f"{strftime('%H:%M:%S', gmtime())} {where}{text}", flush=True)
+        print(f"{strftime('%H:%M:%S', gmtime())} {where}{one_line(text)}", flush=True)
 
     # --- duties of both roles ---
 
     def position(self, chain: Pinned) -> int | None:
         """This operator's position, None if it has no slot."""
-        from kizuna.chain.errors import Slots_NoSlot
-
         try:
             role, position = chain.slot_of(self.task, self.account.address)
-        except Slots_NoSlot:
+        except errors.Slots_NoSlot:
             return None
         if role is not self.role:
             raise ConfigError(f"{self.account.address} is already a {role.name.lower()} of task {self.task}")
         return position
 
     def join(self, *, secret_tip: bytes, endpoint: str = "", extra_wei: int = 0) -> int:
-        """Deposits what is missing for the stake (and `extra_wei`) and takes a slot. Raises Unfunded."""
+        """Deposits what is missing for the stake (and `extra_wei`) and takes a slot. Raises Unfunded, ConfigError."""
         money, token = self.params.money, self.params.token
         stake = money.trainer_stake if self.role is Role.TRAINER else money.verifier_stake
+        self._require_place(secret_tip, endpoint)
         missing = stake + extra_wei - self.chain.free_of(token, self.account.address)
         held = self.chain.token_balance(token, self.account.address)
         if missing > held:
@@ -182,6 +202,19 @@ class Node:
         return self.chain.join(
             self.task, self.role, secret_tip=secret_tip, numerics_id=self.params.numerics_id, endpoint=endpoint
         )
+
+    def _require_place(self, secret_tip: bytes, endpoint: str) -> None:
+        """Raises ConfigError where the task is full: before anything is deposited for it."""
+        me = self.account.address
+        join = artifact("Slots").functions["join"]
+        data = join.encode(self.task, self.role, 1, me, secret_tip, self.params.numerics_id, endpoint)
+        try:
+            self.chain.rpc.call(self.chain.deployment.slots, data, at=self.chain.block, sender=me)
+        except errors.Slots_Full:
+            who = self.role.name.lower()
+            raise ConfigError(f"task {self.task} has no place left for a {who}: try later, or another task") from None
+        except Reverted:  # the stake is not there yet, which the contract asks about last
+            return
 
     def advance(self, chain: Pinned, position: int) -> None:
         """Moves rounds, dockets and the task on when that is due and it is this agent's turn."""
@@ -220,9 +253,6 @@ class Node:
             self.say(f"not advanced: {error}", round=round)
 
     def _is_due(self, chain: Pinned, contract: str, name: str, *args: int) -> bool:
-        from kizuna.chain.abi import artifact
-        from kizuna.errors import Reverted
-
         data = artifact(contract).functions[name].encode(self.task, *args)
         to = chain.deployment.contracts[contract].address
         try:
@@ -250,26 +280,20 @@ class Node:
         return True
 
 
-def run(role: Role, options: Options, make: Callable[[Node], Agent]) -> None:
-    """Runs an agent until its task is over or a signal ends it. Wrong input is one line and exit code 2."""
+def run(role: Role, options: Options, account: LocalAccount, make: Callable[[Node], Agent]) -> None:
+    """Runs an agent until its task is over or a signal ends it. Raises KizunaError where it cannot start or go on."""
     torch.set_num_threads(THREADS)
-    try:
-        account = keys.load(options.key, passphrase_file=options.passphrase_file)
-        with Node(options, role, account) as node:
-            _stop_on_signals(node.stop)
-            node.context.check_numerics()
-            node.say(f"{role.name.lower()} {account.address} in task {node.task}, on {node.context.model.device}")
-            agent = make(node)
-            try:
-                _loop(node, agent)
-            finally:
-                close = getattr(agent, "close", None)
-                if close is not None:
-                    close()
-    except (ConfigError, NumericsMismatch, Unfunded) as error:
-        _die(error, 2)
-    except KizunaError as error:
-        _die(error, 1)
+    with hold(options.state, operator=account.address), Node(options, role, account) as node:
+        _stop_on_signals(node.stop)
+        node.context.check_numerics()
+        node.say(f"{role.name.lower()} {account.address} in task {node.task}, on {node.context.model.device}")
+        agent = make(node)
+        try:
+            _loop(node, agent)
+        finally:
+            close = getattr(agent, "close", None)
+            if close is not None:
+                close()
 
 
 def _loop(node: Node, agent: Agent) -> None:
@@ -283,7 +307,7 @@ def _loop(node: Node, agent: Agent) -> None:
                     node.say("the task is over")
                     return
                 seen = ""
-        except (ConfigError, Unfunded, NumericsMismatch):
+        except (ConfigError, Unfunded, NumericsMismatch, WrongChain):
             raise
         except (ChainError, StoreError) as error:
             # The chain or a peer did not do its part: nothing is lost, the next block is another chance.
@@ -302,8 +326,3 @@ def _stop_on_signals(stop: threading.Event) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-
-
-def _die(error: KizunaError, code: int) -> None:
-    print(str(error), file=sys.stderr, flush=True)
-    raise typer.Exit(code)

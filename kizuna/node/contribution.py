@@ -12,18 +12,27 @@ from dataclasses import dataclass, fields
 from kizuna import index_tree
 from kizuna.chain.history import Roots
 from kizuna.diloco.segments import RoundResult
-from kizuna.errors import ContentMalformed, LimitExceeded, StoreError
+from kizuna.errors import ContentMalformed, ContentMissing, LimitExceeded
 from kizuna.node.task_context import TaskContext
 from kizuna.rl.config import RoundConfig
 from kizuna.rl.rollouts import Group, decode_rollouts
 from kizuna.rl.state import FILES, Boundary
 from kizuna.shardcast import update as updates
 from kizuna.store import DAG_CBOR, DAG_PB, Blocks, Cid, Fetcher, Limits, dagcbor, unixfs
-from kizuna.toploc.receipts import Leaf, Receipt, read_leaves, read_receipts, write_leaves, write_receipts
+from kizuna.toploc.proofs import CHUNK_ROWS, PROOF_BYTES
+from kizuna.toploc.receipts import (
+    LEAF_BYTES,
+    RECEIPT_BYTES,
+    Leaf,
+    Receipt,
+    read_leaves,
+    read_receipts,
+    write_leaves,
+    write_receipts,
+)
 from kizuna.types import Check, Digest, Finding, Reason
 
 MAX_MANIFEST_BYTES = 64 * 1024
-RECEIPT_BYTES, LEAF_BYTES = 15 * 32, 13 * 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +120,9 @@ def limits_of(context: TaskContext) -> Limits:
     inner, environment = context.spec.inner, context.spec.environment
     receipts = inner.steps * inner.prompts * inner.completions
     tokens = receipts * environment.max_new_tokens
-    # int8 and one exponent a block for the update; 8 bytes and a 258-byte proof a 32 tokens for the rollouts.
-    payload = (
-        receipts * RECEIPT_BYTES + (inner.segments + 1) * LEAF_BYTES + tokens * 8 + (tokens // 32 + receipts) * 258
-    )
+    # int8 and one exponent a block for the update; id and log-probability a token and a proof a chunk for the rollouts.
+    payload = receipts * RECEIPT_BYTES + (inner.segments + 1) * LEAF_BYTES
+    payload += tokens * 8 + (tokens // CHUNK_ROWS + receipts) * PROOF_BYTES
     return Limits(max_bytes=2 * (payload + context.parameter_bytes // 3) + (1 << 20))
 
 
@@ -135,7 +143,8 @@ def fetch(
 ) -> Contribution | Finding:
     """The contribution behind a commitment, or the fault that makes it unacceptable as a whole.
 
-    AVAILABLE where bytes are not served, UPDATE where they are not what they must be.
+    AVAILABLE where bytes are not served, UPDATE where they are not what they must be. What is wrong with this machine,
+    such as a full disk, is nobody's fault: raises StoreError.
     """
     try:
         fetcher.fetch_dag(Cid(roots[0], DAG_CBOR), limits_of(context))
@@ -143,11 +152,10 @@ def fetch(
         return _wrong(Reason.TOO_LARGE, str(error))
     except ContentMalformed as error:
         return _wrong(Reason.MALFORMED, str(error))
-    except StoreError as error:
+    except ContentMissing as error:
         return Finding(Check.AVAILABLE, config.segments, Reason.UNAVAILABLE, str(error))
     try:
-        block = blocks.get(Cid(roots[0], DAG_CBOR))
-        manifest = Manifest.decode(block or b"")
+        manifest = Manifest.decode(fetcher.fetch_block(Cid(roots[0], DAG_CBOR)))
     except (ContentMalformed, LimitExceeded) as error:
         return _wrong(Reason.MALFORMED, str(error))
     if fault := _context_fault(manifest, context, roots, config, chain=chain, rounds=rounds):
@@ -179,19 +187,22 @@ def read(context: TaskContext, blocks: Blocks, manifest: Manifest, config: Round
 def fetch_boundary(
     context: TaskContext, blocks: Blocks, fetcher: Fetcher, leaf: Leaf, directory: Digest
 ) -> Boundary | Finding:
-    """A boundary whose three files hash to what its leaf says. AVAILABLE where it is not served as committed."""
-    unavailable = Check.AVAILABLE
+    """A boundary whose three files hash to what its leaf says. AVAILABLE where it is not served as committed.
+
+    Raises StoreError for what is wrong with this machine.
+    """
     try:
         fetcher.fetch_dag(Cid(directory, DAG_PB), boundary_limits(context))
         entries = {entry.name: entry.cid for entry in unixfs.ls(blocks, Cid(directory, DAG_PB))}
         digests = tuple(entries[name].digest if name in entries else None for name in FILES)
         if digests != (leaf.weights, leaf.exp_avg, leaf.exp_avg_sq):
-            return Finding(unavailable, leaf.j, Reason.WRONG_HASH, f"boundary {leaf.j} is not what its leaf commits to")
+            detail = f"boundary {leaf.j} is not what its leaf commits to"
+            return Finding(Check.AVAILABLE, leaf.j, Reason.WRONG_HASH, detail)
         limit = boundary_limits(context).max_bytes
         files = {name: unixfs.read(blocks, entries[name], max_bytes=limit) for name in FILES}
         return Boundary.from_files(files, context.shapes)
-    except StoreError as error:
-        return Finding(unavailable, leaf.j, Reason.UNAVAILABLE, f"boundary {leaf.j}: {error}")
+    except (ContentMissing, ContentMalformed, LimitExceeded) as error:
+        return Finding(Check.AVAILABLE, leaf.j, Reason.UNAVAILABLE, f"boundary {leaf.j}: {error}")
 
 
 def group_receipts(contribution: Contribution, group: int, config: RoundConfig) -> Sequence[Receipt]:

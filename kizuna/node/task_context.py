@@ -11,7 +11,9 @@ import numpy as np
 
 from kizuna.chain import TaskParams
 from kizuna.chain.reads import Reads
-from kizuna.errors import NumericsMismatch, TaskInvalid
+from kizuna.diloco.numerics import numerics_id
+from kizuna.errors import ContentMissing, NumericsMismatch, TaskInvalid
+from kizuna.rl.architecture import MAX_CONFIG_BYTES, parse_config
 from kizuna.rl.checks import GroupThresholds
 from kizuna.rl.config import RoundConfig
 from kizuna.rl.environment import ENVIRONMENTS, Environment
@@ -83,23 +85,29 @@ class TaskContext:
 
 
 def load_context(chain: Reads, task: int, blocks: Blocks, fetcher: Fetcher) -> TaskContext:
-    """Reads a task from the chain and fetches what it names. Raises TaskInvalid, ContentMissing, ContentMalformed."""
-    if not 1 <= task <= chain.task_count():
-        raise TaskInvalid("task", f"this deployment has tasks 1 to {chain.task_count()}, not {task}")
+    """Reads a task from the chain and fetches what it names. Raises ConfigError, StoreError, ChainError."""
+    chain.require_task(task)
     params = chain.params(task)
-    record = fetcher.fetch_block(Cid(params.spec, DAG_CBOR))
-    spec = TaskSpec.from_record(dagcbor.decode(record))
-    return TaskContext(task, params, spec, fetch_directory(blocks, fetcher, params.genesis, MAX_GENESIS))
+    try:
+        record = fetcher.fetch_block(Cid(params.spec, DAG_CBOR))
+        spec = TaskSpec.from_record(dagcbor.decode(record))
+        return TaskContext(task, params, spec, _fetch_genesis(blocks, fetcher, params.genesis))
+    except ContentMissing as error:
+        raise ContentMissing(f"no mirror serves task {task}: {error}: name one that does with --mirror") from None
 
 
-def fetch_directory(blocks: Blocks, fetcher: Fetcher, digest: bytes, limits: Limits) -> dict[str, bytes]:
-    """The files of a flat UnixFS directory, fetched where they are not held. Raises StoreError."""
+def _fetch_genesis(blocks: Blocks, fetcher: Fetcher, digest: bytes) -> dict[str, bytes]:
+    """The files of a genesis. A model that cannot be trained is refused before its weights are fetched."""
     root = Cid(Digest(digest), DAG_PB)
-    fetcher.fetch_dag(root, limits)
-    entries = unixfs.ls(blocks, root)
+    fetcher.fetch_block(root)
+    entries = {entry.name: entry.cid for entry in unixfs.ls(blocks, root)}
     if len(entries) > MAX_FILES:
         raise TaskInvalid("genesis", f"{len(entries)} files, at most {MAX_FILES} are allowed")
-    return {entry.name: unixfs.read(blocks, entry.cid, max_bytes=limits.max_bytes) for entry in entries}
+    if "config.json" not in entries:
+        raise TaskInvalid("genesis", "there is no config.json")
+    parse_config(fetcher.fetch_file(entries["config.json"], MAX_CONFIG_BYTES))
+    fetcher.fetch_dag(root, MAX_GENESIS)
+    return {name: unixfs.read(blocks, cid, max_bytes=MAX_GENESIS.max_bytes) for name, cid in entries.items()}
 
 
 def environment_of(spec: TaskSpec) -> Environment:
@@ -140,8 +148,6 @@ def round_config(spec: TaskSpec, *, task: int, round: int, slot: int, base: byte
 
 def numerics_of(spec: TaskSpec, genesis: Mapping[str, bytes]) -> Digest:
     """This machine's numerics class for a task."""
-    from kizuna.diloco.numerics import numerics_id
-
     config = round_config(spec, task=0, round=0, slot=0, base=ZERO_DIGEST, seed=ZERO_DIGEST)
     return Digest(numerics_id(genesis, config, environment_of(spec)))
 

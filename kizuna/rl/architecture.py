@@ -19,8 +19,10 @@ _LIMITS = {
     "vocab_size": 2**20,
     "max_position_embeddings": 2**24,
 }
-# Such models scale or cap what their output layer gives, which chunked log-probabilities would miss.
-_SCALED_LOGITS = ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
+# Such models scale or cap what their output layer gives, which chunked log-probabilities would miss. Families that
+# do so by default say nothing here; `build_model` finds those out.
+_SCALED_LOGITS = {"final_logit_softcapping": (None,), "logits_scaling": (None, 1), "logit_scale": (None, 1),
+                  "lm_head_multiplier": (None, 1)}  # fmt: skip
 _GPT2_NAMES = {"n_embd": "hidden_size", "n_layer": "num_hidden_layers", "n_head": "num_attention_heads",
                "n_positions": "max_position_embeddings"}  # fmt: skip
 
@@ -45,14 +47,16 @@ def check_config(config: Mapping[str, Any]) -> None:
         raise ConfigError("model: config.json asks for code of its own (auto_map), which is never run")
     if config.get("quantization_config"):
         raise ConfigError("model: quantised weights cannot be trained here")
-    for field in _SCALED_LOGITS:
-        if config.get(field) not in (None, 1, 1.0):
+    for field, harmless in _SCALED_LOGITS.items():
+        if config.get(field) not in harmless:
             raise ConfigError(f"model: {field} is not supported")
     sizes = {_GPT2_NAMES.get(name, name): value for name, value in config.items()}
     for field, limit in _LIMITS.items():
         value = sizes.get(field)
         if value is not None and (type(value) is not int or not 1 <= value <= limit):
             raise ConfigError(f"model: {field} must be an integer from 1 to {limit}")
+    if sizes.get("num_hidden_layers") == 1:
+        raise ConfigError("model: at least two layers are needed: what verifiers show comes from inside")
     _check_heads(str(config["model_type"]), sizes)
 
 

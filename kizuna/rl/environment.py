@@ -62,7 +62,7 @@ class Reverse:
         return REWARD_ONE * right // (2 * max(len(answer), len(target)))
 
     def _word(self, seed: bytes) -> str:
-        # Five letters of 64 bits each leave a bias below 1e-17, which a prompt can bear.
+        # A prompt can bear the bias of a remainder: three letters come up 1/256 too often, each letter by 2^-200.
         digest = tagged("kizuna.reverse.v1", seed)
         length = 3 + digest[0] % 3
         draws = int.from_bytes(digest[1:], "big")

@@ -125,14 +125,37 @@ def build_model(config: Mapping[str, Any], device: torch.device | None = None) -
             network = transformers.AutoModelForCausalLM.from_config(
                 details, attn_implementation="eager", dtype=torch.float32
             )
+        model = CausalModel(network, config, device)
+        unsupported = _unsupported(model)
     except Exception as error:
         # Not every family validates its configuration, so the failure can have any type.
         sentence = " ".join(str(error).split())[-200:]
         raise ConfigError(f"model: the configuration cannot be built: {sentence}") from error
+    if unsupported:
+        raise ConfigError(f"model: {config['model_type']} is not supported: {unsupported}")
     unknown = {name for name, _ in network.named_buffers()} & set(network.state_dict())
     if unknown:
         raise ConfigError(f"model: it keeps state outside its parameters ({sorted(unknown)[0]})")
-    return CausalModel(network, config, device)
+    return model
+
+
+def _unsupported(model: CausalModel) -> str:
+    """What sampling and its checks cannot deal with in a model, tried on a few tokens; empty if there is nothing."""
+    from transformers import DynamicCache
+
+    # Several tokens, as the embedding of a padding token is zero, and no scale changes that.
+    ids = torch.arange(min(8, model.vocab_size), device=model.device)[:, None].repeat(1, 2)
+    mask, cache = torch.ones_like(ids), DynamicCache()
+    with model.evaluating():
+        whole = model.hidden(ids)
+        for i in (0, 1):
+            positions = torch.full_like(ids[:, :1], i)
+            last = model.hidden(ids[:, i : i + 1], mask=mask[:, : i + 1], positions=positions, cache=cache)[:, -1]
+        if not torch.allclose(last, whole[:, -1], atol=1e-3, rtol=1e-3):
+            return "decoding with a cache gives other states than reading the whole"
+        if not torch.equal(model.network(input_ids=ids, attention_mask=mask).logits.float(), model.logits(whole)):
+            return "its logits are not those of its output layer alone"
+    return ""
 
 
 def load_model(files: Mapping[str, bytes], device: torch.device | None = None) -> CausalModel:

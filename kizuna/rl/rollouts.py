@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kizuna import tensors
-from kizuna.errors import ContentMalformed
+from kizuna.errors import ConfigError, ContentMalformed
 from kizuna.hashing import keccak
+from kizuna.rl.architecture import admit
 from kizuna.rl.config import RoundConfig
-from kizuna.rl.environment import Environment
+from kizuna.rl.environment import Environment, exam
 from kizuna.rl.model import F32, CausalModel
 from kizuna.rl.sampling import I32, GroupRequest, Sampling, sample_groups
 from kizuna.rl.tokenizer import Tokenizer
@@ -45,6 +46,14 @@ class Group:
 def prompt_ids(config: RoundConfig, group: int, *, tokenizer: Tokenizer, environment: Environment) -> tuple[int, ...]:
     """The prompt of a group, which follows from the seed beacon alone."""
     return tuple(tokenizer.encode_prompt(environment.prompt(config.prompt_seed(group))))
+
+
+def check_prompts(model: CausalModel, environment: Environment, tokenizer: Tokenizer, max_new_tokens: int) -> None:
+    """Raises ConfigError unless the model can be asked whatever the environment asks, and has room to answer."""
+    admit(environment.longest_prompt + 1, max_new_tokens, model.context)  # no token is less than a letter
+    for text in (environment.alphabet, *(environment.prompt(exam(i)) for i in range(16))):
+        if not 0 <= min(ids := tokenizer.encode_prompt(text)) <= max(ids) < model.vocab_size:
+            raise ConfigError(f"model: its vocabulary of {model.vocab_size} lacks tokens of its tokenizer")
 
 
 def true_reward(config: RoundConfig, group: int, tokens: I32, *, tokenizer: Tokenizer, environment: Environment) -> int:

@@ -7,6 +7,7 @@ here is exactly one BOS: a template that prints one and a post-processor that ad
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -86,24 +87,24 @@ def read_tokenizer(files: Mapping[str, bytes]) -> Tokenizer:
     if not 0 < len(data) <= MAX_FILE_BYTES:
         raise ConfigError("tokenizer: tokenizer.json is missing or too large")
     try:
-        content = json.loads(data)
-        special = json.loads(files["generation_config.json"])
-        kind, vocabulary = content["model"]["type"], content["model"]["vocab"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ConfigError(f"tokenizer: the tokenizer files are malformed ({type(error).__name__})") from error
-    if kind == "WordLevel" and {PAD, BOS, EOS} <= set(vocabulary):
-        return CharTokenizer(vocabulary)
-    return _read_json(data, special)
+        model, special = json.loads(data)["model"], json.loads(files["generation_config.json"])
+        if model["type"] == "WordLevel" and {PAD, BOS, EOS} <= set(model["vocab"]):
+            return CharTokenizer({str(text): operator.index(i) for text, i in model["vocab"].items()})
+        return _read_json(data, special["eos_token_id"], special.get("bos_token_id"))
+    except Exception as error:
+        # The library that reads the file raises bare exceptions.
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise ConfigError(f"tokenizer: the tokenizer files are malformed ({reason})") from error
 
 
-def _read_json(data: bytes, special: Mapping[str, Any]) -> JsonTokenizer:
+def _read_json(data: bytes, stop: Any, bos: Any) -> JsonTokenizer:
     from tokenizers import Tokenizer as Native
 
-    bos, stop = special.get("bos_token_id"), special.get("eos_token_id")
-    stop = stop[0] if isinstance(stop, list) and stop else stop
-    if not isinstance(stop, int):
-        raise ConfigError("tokenizer: generation_config.json names no eos_token_id")
-    return JsonTokenizer(Native.from_str(data.decode()), bos_id=bos if isinstance(bos, int) else None, stop_id=stop)
+    native = Native.from_str(data.decode())
+    native.no_truncation()  # a cut prompt would be another prompt
+    native.no_padding()
+    stop_id = operator.index(stop[0] if isinstance(stop, list) else stop)
+    return JsonTokenizer(native, bos_id=None if bos is None else operator.index(bos), stop_id=stop_id)
 
 
 def _without_leading(ids: list[int], bos: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Writing files so that they are whole or absent, and naming what a full disk has run out of."""
+"""Naming what a full disk has run out of."""
 
 from __future__ import annotations
 
@@ -33,22 +33,3 @@ def full_message(root: Path, disk: os.statvfs_result, code: int) -> str:
     else:
         what = f"no bytes left ({disk.f_bavail * disk.f_frsize} free)"
     return f"{root}: {what}; free some space or run garbage collection"
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Create a file that must not exist yet and wait until its bytes are on the disk."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    with os.fdopen(fd, "wb", buffering=0) as file:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
-        os.fsync(fd)
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable. [A crash otherwise leaves a renamed file behind with no bytes.]"""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

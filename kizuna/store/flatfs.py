@@ -14,8 +14,9 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from kizuna.errors import StoreError
-from kizuna.store._disk import naming_full, sync_directory, write_synced
+from kizuna.durable import sync_directory, write_synced
+from kizuna.errors import ConfigError
+from kizuna.store._disk import naming_full
 from kizuna.store.blocks import MAX_BLOCK_BYTES, check_block
 from kizuna.store.cid import Cid
 
@@ -30,16 +31,19 @@ _KEY_LENGTH = 55
 class FlatFs:
     """A directory of blocks; see `Blocks` for the methods. Processes may share one.
 
-    Raises StoreError if the directory holds something else, StoreFull if it cannot be created.
+    Raises ConfigError if the directory holds something else or cannot be used, StoreFull if the disk is full.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        with naming_full(root.parent if root.parent.exists() else Path("/")):
-            root.mkdir(parents=True, exist_ok=True)
-            self._check_layout()
-            (root / _TEMP).mkdir(exist_ok=True)
-            self._lock = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            with naming_full(root.parent if root.parent.exists() else Path("/")):
+                root.mkdir(parents=True, exist_ok=True)
+                self._check_layout()
+                (root / _TEMP).mkdir(exist_ok=True)
+                self._lock = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise ConfigError(f"{root} is no usable block store: {error.strerror}; choose another directory") from None
         self._clean_if_alone()
 
     def close(self) -> None:
@@ -110,10 +114,12 @@ class FlatFs:
         marker = self.root / "SHARDING"
         if marker.exists():
             if marker.read_text(errors="replace").strip() != SHARDING.strip():
-                raise StoreError(f"{self.root} is a flatfs store of another layout than next-to-last/2")
+                raise ConfigError(
+                    f"{self.root} is a flatfs store of another layout than next-to-last/2; choose another directory"
+                )
             return
         if any(not path.name.startswith(".") for path in self.root.iterdir()):
-            raise StoreError(f"{self.root} is not empty and no flatfs store; choose another directory")
+            raise ConfigError(f"{self.root} is not empty and no flatfs store; choose another directory")
         temp = self.root / f".sharding-{secrets.token_hex(8)}"
         write_synced(temp, SHARDING.encode())
         os.replace(temp, marker)

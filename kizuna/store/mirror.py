@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from kizuna.errors import KizunaError, StoreError
+from kizuna.errors import ConfigError, KizunaError, StoreError
 from kizuna.store._pulls import MAX_BODY_BYTES, PullRequest, PullState, Signer, Wanted, parse_request
 from kizuna.store.blocks import Limits
 from kizuna.store.cid import Cid
@@ -52,7 +52,8 @@ class Mirror:
     """The pulling half of a mirror; hand its `routes` to a `Gateway` over the same blocks.
 
     `limits` bound one request as a whole, `max_pending_each` the requests of one operator that are under way: a slow
-    source must not keep the others out. Counters are kept in the SQLite file `state`.
+    source must not keep the others out. Counters are kept in the SQLite file `state`. `on_held` is told of every root
+    that was pinned, before the operator is; it may neither wait nor raise.
     """
 
     def __init__(
@@ -63,13 +64,14 @@ class Mirror:
         authorize: Authorize,
         limits: Limits,
         patience: Patience | None = None,
+        on_held: Callable[[Wanted], object] | None = None,
         respond_within_s: float = 20.0,
         workers: int = 8,
         max_pending_each: int = 2,
         max_pending: int = 64,
     ) -> None:
         self._pins, self._authorize, self._limits, self._patience = pins, authorize, limits, patience or Patience()
-        self._respond_within_s = respond_within_s
+        self._on_held, self._respond_within_s = on_held, respond_within_s
         self._max_pending_each, self._max_pending = max_pending_each, max_pending
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="kizuna-pull")
         self._lock = threading.Lock()
@@ -161,6 +163,8 @@ class Mirror:
                 self._take(fetcher, want)
                 label = f"{sender}/{request.label}"
                 self._pins.pin(want.cid, label, recursive=want.recursive, limits=self._limits)
+                if self._on_held is not None:
+                    self._on_held(want)
                 held.append(want.cid)
             except (KizunaError, OSError) as error:  # of this root; the others may still be had
                 failed.append((want.cid, f"{type(error).__name__}: {error}"[:500]))
@@ -187,8 +191,11 @@ class _Counters:
     """The last counter of each account; survives a restart, or an old request could be sent again."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
-        self._db.execute("CREATE TABLE IF NOT EXISTS counters (address TEXT PRIMARY KEY, counter INTEGER NOT NULL)")
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+            self._db.execute("CREATE TABLE IF NOT EXISTS counters (address TEXT PRIMARY KEY, counter INTEGER NOT NULL)")
+        except sqlite3.DatabaseError as error:
+            raise ConfigError(f"{path} is no usable list of counters ({error}): move it away") from None
 
     def raise_to(self, address: Address, counter: int) -> bool:
         """Record a counter; False, and nothing recorded, if it is not above the last one."""

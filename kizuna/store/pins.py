@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kizuna.errors import StoreError, StoreFull
+from kizuna.errors import ConfigError, StoreError, StoreFull
 from kizuna.store import dag
 from kizuna.store.blocks import BlocksMissing, Limits
 from kizuna.store.cid import RAW, Cid
@@ -41,16 +41,21 @@ class Damage:
 
 
 class Pins:
-    """The pins of a block store, in an SQLite file. All methods may be called from several threads."""
+    """The pins of a block store, in an SQLite file. All methods may be called from several threads.
+
+    Raises ConfigError if the file is something else.
+    """
 
     def __init__(self, blocks: FlatFs, path: Path) -> None:
         self.blocks = blocks
         self._path, self._lock = path, threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
-        with self._database() as db:
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
-            db.execute(_SCHEMA)
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise ConfigError(f"{path} is no usable list of pins ({error}): move it away") from None
 
     def close(self) -> None:
         with self._lock:

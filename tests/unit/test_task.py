@@ -37,6 +37,8 @@ def test_a_record_reads_back_as_the_same_task() -> None:
         ("- 1", "task.yaml", "mapping"),
         ("name: x\nenvironment: {name: reverse}\nrounds: 0", "rounds", "greater than or equal to 1"),
         ("name: x\nenvironment: {name: reverse}\nwibble: 1", "wibble", "not permitted"),
+        ("name: x\nenvironment: {name: reverse, top_k: 5}", "environment.top_k", "not permitted"),
+        ("name: x\nenvironment: {name: reverse, top_p: 0.9}", "environment.top_p", "not permitted"),
         ("name: x", "environment", "required"),
         ("name: x\nenvironment: {name: '../../etc'}", "environment.name", "pattern"),
         ("name: x\nenvironment: {name: reverse}\ninner: {steps: 5, segment_steps: 2}", "inner", "multiple"),

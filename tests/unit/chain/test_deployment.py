@@ -122,7 +122,7 @@ def test_damaged_file_is_refused_by_field_name(written: Path, field: str, edit: 
 
 def test_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / f"{CHAIN}.json").write_text("{")
-    with pytest.raises(DeploymentMissing, match="cannot be read"):
+    with pytest.raises(DeploymentMissing, match="is not JSON"):
         Deployment.read(CHAIN, tmp_path)
 
 

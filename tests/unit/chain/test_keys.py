@@ -114,6 +114,13 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         keys.load(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("mistyped", ["0x" + "ab" * 31 + "c", "ab" * 31 + "zz", "ab" * 33])
+def test_mistyped_key_is_refused_without_being_shown(mistyped: str) -> None:
+    with pytest.raises(KeyUnusable, match="neither 64 hex digits nor the path of a file") as caught:
+        keys.load(mistyped)
+    assert mistyped not in str(caught.value)
+
+
 def test_zero_is_no_key() -> None:
     with pytest.raises(KeyUnusable):
         keys.load("0" * 64)

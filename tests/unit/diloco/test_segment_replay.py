@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,10 +8,12 @@ import pytest
 from support.models import REVERSE, config, file_digest, llama, tokenizer
 from support.rounds import base, finish, rerun, schooled, start
 
+from kizuna.diloco.inner import learner_of, step_rows
 from kizuna.diloco.replay import compare_end, relative_difference
 from kizuna.diloco.segments import RoundResult
 from kizuna.rl.checks import check_group
 from kizuna.rl.environment import REWARD_ONE
+from kizuna.rl.objectives import micro_batches
 from kizuna.rl.rollouts import Group
 from kizuna.rl.state import Boundary
 from kizuna.shardcast import update as updates
@@ -129,13 +131,12 @@ def test_relative_difference_is_measured_by_how_far_a_part_moved(result: RoundRe
 
 
 class Contented:
-    """An environment that is pleased with everything in the groups it is told to be pleased with."""
+    """An environment that gives full reward to every answer to the prompts that it is told of."""
 
     alphabet, longest_prompt, longest_answer = REVERSE.alphabet, REVERSE.longest_prompt, REVERSE.longest_answer
 
-    def __init__(self, *, until: int) -> None:
-        seeds = [config(round=round).prompt_seed(group) for round in range(1, 5) for group in range(8)]
-        self.pleased = set(seeds[:until])
+    def __init__(self, prompts: Iterable[bytes] = ()) -> None:
+        self.pleased = set(prompts)
 
     def prompt(self, seed: bytes) -> str:
         return REVERSE.prompt(seed)
@@ -147,26 +148,56 @@ class Contented:
         return REWARD_ONE if seed in self.pleased else REVERSE.reward(seed, answer) + len(answer)
 
 
-def test_rounds_without_a_signal_close_with_the_weights_they_began_with() -> None:
-    environment, files = Contented(until=3 * 8), dict(schooled())
+def all_bytes(result: RoundResult) -> tuple[object, ...]:
+    """Everything a contribution is made of."""
+    boundaries = [boundary.files() for boundary in result.boundaries]
+    return boundaries, result.leaves, result.receipts, result.rollouts, result.update
+
+
+def test_three_rounds_without_a_signal_leave_every_peer_at_the_same_weights_and_the_fourth_learns() -> None:
+    """Every group of equal rewards: the batch is empty of signal (PrimeIntellect-ai/prime-rl#3463)."""
+    peers = [config(round=round, slot=slot) for round in (1, 2, 3) for slot in (0, 1)]
+    environment = Contented(rules.prompt_seed(group) for rules in peers for group in range(8))
+    files = dict(schooled())
     for round in (1, 2, 3):
-        rules = config(round=round)
-        result = finish(start(rules, environment=environment))
-        assert all(boundary.files() == result.boundaries[0].files() for boundary in result.boundaries)
-        assert {leaf.norm for leaf in result.leaves} == {0.0}
-        assert rerun(result, 1, rules, environment=environment).files() == result.boundaries[2].files()
-        update = updates.loads(result.update, llama().shapes())
-        assert updates.squared_norm(update) == 0
-        after = next_version(files, [Accepted(0, 1, update)], task=1, round=round, bitmap=1, parent_digest=bytes(32))
+        accepted = []
+        for slot in (0, 1):
+            rules = config(round=round, slot=slot)
+            result = finish(start(rules, environment=environment))
+            assert {receipt.reward for receipt in result.receipts} == {REWARD_ONE}
+            assert all(boundary.files() == result.boundaries[0].files() for boundary in result.boundaries)
+            assert {leaf.norm for leaf in result.leaves} == {0.0}
+            for segment in (0, 1):
+                end = rerun(result, segment, rules, environment=environment)
+                assert compare_end(end, result.leaves[segment + 1], BASE, claimed=None, digest_of=file_digest) == ()
+            update = updates.loads(result.update, llama().shapes())
+            assert updates.squared_norm(update) == 0
+            accepted.append(Accepted(slot, 1, update))
+        after = next_version(files, accepted, task=1, round=round, bitmap=0b11, parent_digest=bytes(32))
         assert after["model.safetensors"] == files["model.safetensors"]
-    normal = finish(start(config(round=4), environment=environment))
+    rules = config(round=4)
+    normal = finish(start(rules, environment=environment))
     assert normal.leaves[-1].norm > 0.0
+    for segment in (0, 1):
+        end = rerun(normal, segment, rules, environment=environment)
+        assert compare_end(end, normal.leaves[segment + 1], BASE, claimed=None, digest_of=file_digest) == ()
+    assert all_bytes(normal) == all_bytes(finish(start(rules, environment=Contented())))  # nothing was carried over
 
 
-def test_a_step_without_a_signal_moves_nothing_and_the_schedule_goes_on() -> None:
-    environment = Contented(until=2)  # only the first of four steps has no signal
+@pytest.mark.parametrize("idle", [1, 3])
+def test_steps_without_a_signal_move_nothing_and_the_schedule_goes_on(idle: int) -> None:
+    rules = config()
+    environment = Contented(rules.prompt_seed(group) for group in range(rules.prompts_per_step * idle))
     result = finish(start(environment=environment))
     for segment in (0, 1):
         end = rerun(result, segment, environment=environment)
         assert end.files() == result.boundaries[segment + 1].files()
-    assert result.leaves[1].norm > 0.0
+    assert (result.boundaries[1].files() == result.boundaries[0].files()) is (idle == 3)
+    learner, rows = learner_of(llama(), rules), []
+    for step in range(4):
+        groups = result.groups[2 * step : 2 * step + 2]
+        rows.append(step_rows(groups, rules, tokenizer=tokenizer(), environment=environment))
+    state = Boundary.start(BASE)
+    for step in range(idle, 4):  # the first steps never happened, but they count
+        state = learner.step(state, micro_batches(rows[step], rules.micro_batches), rate=rules.rate(step), t=step + 1)
+    assert state.files() == result.boundaries[2].files()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.training import config, context, numerics, trained
 
 from kizuna.chain.history import Roots
-from kizuna.errors import ContentMalformed, LimitExceeded
+from kizuna.errors import ContentMalformed, LimitExceeded, StoreFull
 from kizuna.node.contribution import (
     MAX_MANIFEST_BYTES,
     Contribution,
@@ -24,6 +24,7 @@ from kizuna.node.contribution import (
 )
 from kizuna.rl.state import Boundary
 from kizuna.store import DAG_CBOR, Cid, Fetcher, MemoryBlocks, dagcbor, unixfs
+from kizuna.store.gateway import Gateway
 from kizuna.toploc.receipts import write_leaves, write_receipts
 from kizuna.types import Check, Digest, Finding, Reason
 
@@ -104,6 +105,34 @@ def test_boundary_that_nobody_serves_is_unavailable(published: tuple[MemoryBlock
     found = fetch_boundary(context(), empty, fetcher, trained().leaves[1], published[2].boundaries[1])
     assert isinstance(found, Finding)
     assert (found.check, found.reason) == (Check.AVAILABLE, Reason.UNAVAILABLE)
+
+
+class NearlyFull(MemoryBlocks):
+    """A store on a disk with room for so many blocks."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def put(self, cid: Cid, block: bytes) -> None:
+        if len(list(self.digests())) >= self.room:
+            raise StoreFull("no bytes left")
+        super().put(cid, block)
+
+
+@pytest.mark.parametrize("room", [0, 1, 3])
+def test_disk_of_the_reader_that_is_full_is_no_fault_of_the_trainers(
+    published: tuple[MemoryBlocks, Digest, Manifest], room: int
+) -> None:
+    blocks, digest, manifest = published
+    roots = (digest, manifest.receipt_root, manifest.leaf_root)
+    with Gateway(blocks) as gateway:
+        full = NearlyFull(room)
+        fetcher = Fetcher(full, [gateway.url], limits_of(context()))
+        with pytest.raises(StoreFull):
+            fetch(context(), full, fetcher, roots, config(), chain=CHAIN, rounds=ROUNDS)
+        with pytest.raises(StoreFull):
+            fetch_boundary(context(), full, fetcher, trained().leaves[1], manifest.boundaries[1])
 
 
 def test_manifest_that_nobody_serves_is_unavailable_as_a_whole() -> None:

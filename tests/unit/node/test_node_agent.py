@@ -12,13 +12,13 @@ from threading import Event
 import pytest
 from support.tasks import PRICE
 from support.training import World, committed_by, context, world
-from typer import Exit
 
 from kizuna.chain import Deployment, Devnet, Kizuna
 from kizuna.chain.structs import TaskState
-from kizuna.errors import ChainError, ConfigError, NumericsMismatch, TaskInvalid
+from kizuna.errors import ChainError, ConfigError, KizunaError, NumericsMismatch, TaskInvalid, exit_code
 from kizuna.node.agent import REPORT_BLOCKS, STALL_BLOCKS, TURN_BLOCKS, Node, Options, run
 from kizuna.node.task_context import TaskContext, file_digest
+from kizuna.state import hold
 from kizuna.store import RAW, Cid, unixfs
 from kizuna.types import Digest, Phase, Role
 
@@ -27,15 +27,6 @@ from kizuna.types import Digest, Phase, Role
 def here(devnet: Devnet, deployment: Deployment, client: Callable[[str], Kizuna], tmp_path: Path) -> Iterator[World]:
     with world(devnet, deployment, client, tmp_path) as published:
         yield published
-
-
-@pytest.fixture
-def signals() -> Iterator[None]:
-    """The handlers of the test runner, put back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 class Stops:
@@ -54,18 +45,10 @@ class Stops:
         self.closed = True
 
 
-def key_file(devnet: Devnet, folder: Path, name: str = "agent") -> str:
-    path = folder / f"{name}.key"
-    path.write_text("0x" + bytes(devnet.account(name).key).hex())
-    path.chmod(0o600)
-    return str(path)
-
-
 def options_of(here: World, **changes: object) -> Options:
     usual = Options(
         task=here.task,
         rpc=here.devnet.url,
-        key=key_file(here.devnet, here.folder),
         state=here.folder / "agent",
         mirrors=(here.mirror.url,),
         deployments=here.folder,
@@ -73,34 +56,47 @@ def options_of(here: World, **changes: object) -> Options:
     return replace(usual, **changes)  # type: ignore[arg-type]
 
 
-def refused(options: Options, agent: Stops, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    """Exit code and the one line on standard error."""
-    with pytest.raises(Exit) as caught:
-        run(Role.TRAINER, options, lambda node: agent)
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    return caught.value.exit_code, line
+def started(here: World, make: Callable[[Node], Stops], **changes: object) -> None:
+    run(Role.TRAINER, options_of(here, **changes), here.devnet.account("agent"), make)
 
 
-@pytest.mark.usefixtures("signals")
-def test_wrong_input_is_one_line_and_exit_code_two(here: World, capsys: pytest.CaptureFixture[str]) -> None:
-    agent = Stops()
-    wrong: dict[str, dict[str, object]] = {
-        "has tasks 1 to": {"task": 99},
-        "31337.json is missing": {"deployments": here.folder / "nowhere"},
-        "missing.key": {"key": str(here.folder / "missing.key")},
-    }
-    for text, change in wrong.items():
-        code, line = refused(options_of(here, **change), agent, capsys)
-        assert code == 2
-        assert text in line
+def refused(here: World, agent: Stops, **changes: object) -> tuple[int, str]:
+    """Exit code and text of the error with which an agent does not even start."""
+    with pytest.raises(KizunaError) as caught:
+        started(here, lambda node: agent, **changes)
     assert agent.steps == 0
+    return exit_code(caught.value), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"task": 99}, "there is no task 99: this deployment has tasks 1 to"),
+        ({"deployments": Path("nowhere")}, "31337.json is missing"),
+        ({"rpc": "http://127.0.0.1:9"}, "127.0.0.1:9"),
+        ({"state": Path("/dev/null/state")}, "/dev/null/state"),
+    ],
+)
+def test_wrong_input_is_told_before_anything_is_done(here: World, change: dict[str, object], text: str) -> None:
+    code, line = refused(here, Stops(), **change)
+    assert code == 2
+    assert text in line
+
+
+def test_two_processes_cannot_share_a_state(here: World) -> None:
+    with hold(here.folder / "agent"):
+        code, line = refused(here, Stops())
+    assert code == 2
+    assert "another process is using it" in line
 
 
 @pytest.mark.usefixtures("signals")
-def test_unreachable_chain_is_one_line_and_exit_code_one(here: World, capsys: pytest.CaptureFixture[str]) -> None:
-    code, line = refused(options_of(here, rpc="http://127.0.0.1:9"), Stops(), capsys)
-    assert code == 1
-    assert "127.0.0.1:9" in line
+def test_state_of_another_operator_is_refused(here: World) -> None:
+    started(here, lambda node: Stops())
+    stranger = here.devnet.account("stranger")
+    with pytest.raises(ConfigError, match=f"not to {stranger.address}"):
+        run(Role.TRAINER, options_of(here), stranger, lambda node: Stops())
+    started(here, lambda node: Stops())
 
 
 @pytest.mark.usefixtures("signals")
@@ -109,10 +105,9 @@ def test_machine_of_another_numerics_class_is_refused(
     deployment: Deployment,
     client: Callable[[str], Kizuna],
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with world(devnet, deployment, client, tmp_path, numerics_id=Digest(b"\x11" * 32)) as foreign:
-        code, line = refused(options_of(foreign), Stops(), capsys)
+        code, line = refused(foreign, Stops())
     assert code == 2
     assert "needs numerics class 1111111111111111" in line
 
@@ -132,7 +127,7 @@ def test_trouble_with_the_chain_is_waited_out(here: World, capsys: pytest.Captur
         node.stop = Impatient()
         return agent
 
-    run(Role.TRAINER, options_of(here), make)
+    started(here, make)
     assert agent.steps == 2
     assert agent.closed
     said = capsys.readouterr().out
@@ -149,7 +144,7 @@ def test_signal_ends_the_loop_after_the_step(here: World, capsys: pytest.Capture
             return False
 
     agent = Signalled()
-    run(Role.TRAINER, options_of(here), lambda node: agent)
+    started(here, lambda node: agent)
     assert (agent.steps, agent.closed) == (1, True)
     assert "stopped" in capsys.readouterr().out
 

@@ -27,6 +27,9 @@ def parsed(**changes: Any) -> dict[str, Any]:
         ({"auto_map": {"AutoModel": "evil.Model"}}, "code of its own"),
         ({"quantization_config": {"bits": 4}}, "quantised"),
         ({"final_logit_softcapping": 30.0}, "final_logit_softcapping"),
+        ({"final_logit_softcapping": 1.0}, "final_logit_softcapping"),
+        ({"logit_scale": 0.5}, "logit_scale"),
+        ({"num_hidden_layers": 1}, "at least two layers"),
         ({"hidden_size": 2**40}, "hidden_size"),
         ({"num_hidden_layers": True}, "num_hidden_layers"),
         ({"vocab_size": -1}, "vocab_size"),
@@ -46,9 +49,20 @@ def test_a_configuration_that_is_no_json_object_is_refused(data: bytes) -> None:
         parse_config(data)
 
 
-def test_a_family_that_is_not_known_is_refused() -> None:
-    with pytest.raises(ConfigError, match="cannot be built"):
-        build_model(parsed(model_type="no-such-family"))
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"model_type": "no-such-family"}, "cannot be built"),
+        ({"return_dict": False}, "cannot be built"),
+        ({"model_type": "gemma2", "head_dim": 8}, "gemma2 is not supported: its logits"),  # capped by default
+        ({"model_type": "cohere"}, "cohere is not supported: its logits"),  # scaled by default
+        ({"model_type": "mamba"}, "mamba is not supported: decoding"),
+    ],
+)
+def test_a_family_that_cannot_be_sampled_and_checked_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        build_model(parsed(**changes))
+    assert "\n" not in str(caught.value)
 
 
 def test_heads_wider_than_hidden_over_heads_are_kept_as_they_are() -> None:

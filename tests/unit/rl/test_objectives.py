@@ -95,7 +95,7 @@ def test_a_group_of_equal_rewards_has_no_signal_and_no_division_by_zero() -> Non
     assert advantages([0]) == [0.0] and advantages([]) == []
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.6, 0.0])
+@pytest.mark.parametrize("temperature", [1.0, 0.6, 1e-6, 0.0])
 def test_the_first_ratio_is_one_so_the_first_loss_is_the_mean_advantage(temperature: float) -> None:
     model = llama()
     completions = sample(model, PROMPT, temperature=temperature)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
-from support.models import KEY, alone, ints, llama, qwen3, sample
+from support.models import KEY, alone, ints, llama, qwen3, sample, sampling
 from transformers import DynamicCache
 
 from kizuna.rl.prefill import completion_rows, prefill_group
+from kizuna.rl.sampling import GroupRequest, sample_groups
 from kizuna.toploc import judging
 from kizuna.toploc.proofs import PROOF_BYTES, chunk_count, prove, verify
 from kizuna.types import Reason
@@ -37,16 +40,35 @@ def test_rows_padded_beside_longer_ones_have_the_proofs_they_have_alone() -> Non
         assert is_exact(proof, lone)
 
 
-def test_a_prompt_prefilled_in_pieces_has_the_same_proof() -> None:
-    model, completion = llama(), completions()[3]
+def test_rows_decoded_beside_longer_prompts_have_the_proofs_they_have_alone() -> None:
+    """Padded decoding shifted the rows of others' proofs by one (PrimeIntellect-ai/prime-rl#360)."""
+    model = llama()
+    prompts = [tuple(3 + (i + k) % 20 for k in range(n)) for i, n in enumerate((2, 9, 4, 12, 7))]
+    requests = [GroupRequest(prompt, i, 1) for i, prompt in enumerate(prompts)]
+    decoded = [group[0] for group in sample_groups(model, requests, sampling=sampling(max_new_tokens=64, stop_id=-1))]
+    for prompt, completion, length in zip(prompts, decoded, LENGTHS, strict=True):
+        assert completion.hidden.shape == (64, 32)
+        lone = alone(model, prompt, completion.tokens[:length]).hidden
+        proof = prove(completion.hidden[:length])
+        assert len(proof) == -(-length // 32) * PROOF_BYTES
+        assert is_exact(proof, lone) and judging.examine(proof, lone, judging.FP32) is None
+
+
+@pytest.mark.parametrize("which", range(len(LENGTHS)))
+def test_a_prompt_prefilled_in_pieces_has_the_same_proof(which: int) -> None:
+    model, completion = llama(), completions()[which]
     ids = torch.tensor([[*PROMPT, *completion.tolist()]])
+    ends = sorted({2, 3, min(20, ids.shape[1]), ids.shape[1]})
     with model.evaluating():
         cache, pieces = DynamicCache(), []
-        for a, b in ((0, 2), (2, 3), (3, 20), (20, ids.shape[1])):
+        for a, b in pairwise((0, *ends)):
             pieces.append(model.hidden(ids[:, a:b], positions=torch.arange(a, b)[None], cache=cache)[0])
         rows = torch.cat(pieces)[len(PROMPT) - 1 : -1].numpy()
-    assert len(rows) == 33
-    assert is_exact(prove(rows), alone(model, PROMPT, completion).hidden)
+    assert len(rows) == LENGTHS[which]
+    lone, proof = alone(model, PROMPT, completion).hidden, prove(rows)
+    assert is_exact(proof, lone)
+    assert judging.examine(proof + proof[:PROOF_BYTES], lone, judging.FP32) is Reason.WRONG_COUNT
+    assert judging.examine(proof[:-PROOF_BYTES], lone, judging.FP32) is Reason.WRONG_COUNT
 
 
 def test_rows_shifted_by_one_and_proofs_with_fewer_or_more_chunks_are_refused() -> None:

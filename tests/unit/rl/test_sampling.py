@@ -22,32 +22,33 @@ def tokens_of(groups: list[list[Completion]]) -> list[list[int]]:
     return [completion.tokens.tolist() for group in groups for completion in group]
 
 
-def test_a_seeded_rollout_is_the_same_whatever_stands_beside_it() -> None:
-    model = sharp_llama()
-    together = tokens_of(sample_groups(model, REQUESTS, sampling=sampling()))
-    one_by_one = tokens_of([g for r in REQUESTS for g in sample_groups(model, [r], sampling=sampling())])
-    backwards = tokens_of(sample_groups(model, REQUESTS[::-1], sampling=sampling()))[::-1]
-    in_batches = tokens_of(sample_groups(model, REQUESTS, sampling=sampling(), max_rows=3))
-    assert together == one_by_one == backwards == in_batches
+def arrangements(model: CausalModel) -> list[list[list[int]]]:
+    """The tokens of the eight requests: together, one by one, backwards, in threes, and beside one that ends early."""
     # A row that ends early stays in the batch as dead weight, which must not matter either.
-    ending = next(
-        request
-        for request in (GroupRequest((5, 6), i, 1) for i in range(100, 400))
-        if len(sample_groups(model, [request], sampling=sampling())[0][0].tokens) == 1
-    )
-    assert tokens_of(sample_groups(model, [*REQUESTS, ending], sampling=sampling()))[:8] == together
+    candidates = [GroupRequest((5, 6), i, 1) for i in range(100, 400)]
+    found = tokens_of(sample_groups(model, candidates, sampling=sampling()))
+    ending = next(request for request, tokens in zip(candidates, found, strict=True) if tokens == [STOP])
+    backwards = sample_groups(model, REQUESTS[::-1], sampling=sampling())
+    return [
+        tokens_of(sample_groups(model, REQUESTS, sampling=sampling())),
+        tokens_of([group for r in REQUESTS for group in sample_groups(model, [r], sampling=sampling())]),
+        tokens_of(backwards[::-1]),
+        tokens_of(sample_groups(model, REQUESTS, sampling=sampling(), max_rows=3)),
+        tokens_of(sample_groups(model, [*REQUESTS, ending], sampling=sampling()))[:8],
+    ]
 
 
-def test_a_seeded_rollout_is_the_same_on_one_thread_and_on_two() -> None:
+def test_a_seeded_rollout_is_the_same_whatever_stands_beside_it_on_one_thread_and_on_two() -> None:
+    """In others' servers a seed was ignored beside an unseeded request (vllm-project/vllm#51226)."""
     model, threads = sharp_llama(), torch.get_num_threads()
     try:
-        torch.set_num_threads(1)
-        one = tokens_of(sample_groups(model, REQUESTS, sampling=sampling()))
-        torch.set_num_threads(2)
-        two = tokens_of(sample_groups(model, REQUESTS, sampling=sampling()))
+        seen = []
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            seen += arrangements(model)
     finally:
         torch.set_num_threads(threads)
-    assert one == two
+    assert len(seen) == 10 and all(tokens == seen[0] for tokens in seen)
 
 
 def test_sampling_neither_reads_nor_moves_the_global_generators() -> None:
@@ -82,15 +83,28 @@ def test_left_padding_changes_no_log_probability(make) -> None:
         np.testing.assert_allclose(mine.logprobs, alone(model, short, mine.tokens, rollout=g).logprobs, atol=2e-5)
 
 
+def test_left_out_positions_would_show_in_a_model_that_learned_them() -> None:
+    model = gpt2()
+    ids = torch.tensor([[0] * 5 + [3, 4, 5, 6, 7, 8]])
+    mask = (torch.arange(11) >= 5).long()[None]
+    with model.evaluating():
+        lone = model.logits(model.hidden(ids[:, 5:]))[:, -1]
+        right = model.logits(model.hidden(ids, mask=mask, positions=(mask.cumsum(1) - 1).clamp(min=0)))[:, -1]
+        shifted = model.logits(model.hidden(ids, mask=mask, positions=torch.arange(11)[None]))[:, -1]
+    torch.testing.assert_close(right, lone, atol=2e-5, rtol=0)
+    assert float((shifted - lone).abs().max()) > 0.1
+
+
+@pytest.mark.parametrize("make", [llama, sharp_llama])
 @pytest.mark.parametrize("temperature", [1.0, 0.6, 1e-6, 0.0])
-def test_recorded_log_probabilities_are_those_a_fresh_forward_pass_gives(temperature: float) -> None:
-    """So the first ratio of learning is 1: both sides know the temperature."""
-    model = llama()
+def test_recorded_log_probabilities_are_those_a_fresh_forward_pass_gives(make, temperature: float) -> None:
+    """So the first ratio of learning is 1; it is not where one side forgets the temperature (huggingface/trl#4159)."""
+    model = make()
     for g, completion in enumerate(sample(model, (3, 4, 5), temperature=temperature)):
+        assert np.isfinite(completion.logprobs).all()
         again = alone(model, (3, 4, 5), completion.tokens, rollout=g, temperature=temperature)
-        amplified = max(1.0, 1.0 / temperature) if temperature else 1.0
-        np.testing.assert_allclose(np.exp(again.logprobs - completion.logprobs), 1.0, atol=1e-5 * amplified)
-        assert float(again.gaps.max()) <= 1e-5 * amplified
+        np.testing.assert_allclose(np.exp(again.logprobs - completion.logprobs), 1.0, atol=1e-4)
+        assert float(again.gaps.max()) <= 1e-4
 
 
 def test_recorded_log_probabilities_are_tempered_by_definition() -> None:

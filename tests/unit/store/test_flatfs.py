@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kizuna.errors import StoreError, StoreFull
+from kizuna.errors import ConfigError, StoreFull
 from kizuna.store import Cid, FlatFs
 from kizuna.store._disk import full_message, naming_full
 
@@ -100,11 +100,11 @@ def test_other_files_in_the_store_are_passed_over(store: FlatFs) -> None:
 def test_a_store_of_another_layout_or_another_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "SHARDING").write_text("/repo/flatfs/shard/v1/prefix/2\n")
-    with pytest.raises(StoreError, match="another layout"):
+    with pytest.raises(ConfigError, match="another layout"):
         FlatFs(tmp_path / "other")
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("")
-    with pytest.raises(StoreError, match="not empty"):
+    with pytest.raises(ConfigError, match="not empty"):
         FlatFs(tmp_path / "home")
 
 

@@ -6,26 +6,44 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
-import typer
 from support.training import World, world
-from typer.testing import CliRunner
 
 from kizuna.chain import Deployment, Devnet, Kizuna
 from kizuna.chain.structs import TaskState
 from kizuna.errors import ContentMissing, StoreError
 from kizuna.node.contribution import Manifest
 from kizuna.node.task_context import file_digest
+from kizuna.rl.environment import ENVIRONMENTS, REWARD_ONE, Reverse
 from kizuna.rl.model import read_weights
 from kizuna.rl.state import Boundary
 from kizuna.store import DAG_CBOR, DAG_PB, Cid, Fetcher, Limits, MemoryBlocks, dag, unixfs
 from kizuna.toploc.receipts import read_leaves
 from kizuna.types import Phase, Role
+from scripts import command
 from trainer.__main__ import train
 from trainer.agent import Trainer, drawn_boundaries
 from trainer.cheats import CHEATS
+
+
+class Moody(Reverse):
+    """An environment with a signal in every step, except while it is content with everything."""
+
+    content = False
+
+    def reward(self, seed: bytes, answer: str) -> int:
+        return REWARD_ONE if self.content else int.from_bytes(sha256(answer.encode()).digest()[:2], "big")
+
+
+@pytest.fixture(autouse=True)
+def moody(monkeypatch: pytest.MonkeyPatch) -> Moody:
+    """What the task's environment is replaced by: an untrained model may go through a round without one reward."""
+    environment = Moody()
+    monkeypatch.setitem(ENVIRONMENTS, "reverse", environment)
+    return environment
 
 
 @pytest.fixture
@@ -265,10 +283,49 @@ def test_public_url_is_what_others_are_told(here: World) -> None:
         ["--public-url", "ftp://trainer.example"],
     ],
 )
-def test_command_refuses_wrong_input_in_one_line(arguments: list[str], tmp_path: Path) -> None:
-    app = typer.Typer()
-    app.command()(train)
-    environment = {"KIZUNA_KEY": "0x" + "11" * 32}
-    found = CliRunner().invoke(app, ["--task", "1", *arguments, "--state", str(tmp_path)], env=environment)
-    assert found.exit_code == 2
-    assert len(found.stderr.strip().splitlines()) == 1
+def test_command_refuses_wrong_input_in_one_line(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KIZUNA_KEY", "0x" + "11" * 32)
+    assert command.run(train, ["--task", "1", *arguments, "--state", str(tmp_path)]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_rounds_without_a_signal_close_and_pay_and_all_peers_stay_at_the_same_version(
+    devnet: Devnet,
+    deployment: Deployment,
+    client: Callable[[str], Kizuna],
+    tmp_path: Path,
+    moody: Moody,
+) -> None:
+    """Three rounds of equal rewards, then a normal one (thinking-machines-lab/tinker-cookbook#507)."""
+    with (
+        world(devnet, deployment, client, tmp_path, trainer_slots=2, rounds=4) as here,
+        trainer(here, "first") as first,
+        trainer(here, "second") as second,
+    ):
+        peers = (first, second)
+        for agent in peers:
+            step(agent)
+        for round in (1, 2, 3, 4):
+            moody.content = round < 4
+            here.open(round)
+            for agent in peers:
+                step(agent)
+            here.attest(round, 0b11)
+            here.pass_all(round)
+            assert here.chain.round(here.task, round).accepted == 0b11
+            here.settle(round)
+            for agent in peers:
+                step(agent)
+            chain = here.chain.at(here.chain.block)
+            assert chain.settled_through(here.task) == round
+            if round < 4:
+                bases = [agent.node.versions.base_of(chain, round + 1) for agent in peers]
+                assert bases[0].digest == bases[1].digest
+                assert bases[0].files["model.safetensors"] == agent.node.context.genesis["model.safetensors"]
+        for agent in peers:
+            earned = here.chain.free_of(here.params.token, agent.node.account.address)
+            assert earned >= 4 * here.params.money.price  # work is paid by the quota, whatever it taught
+        leaves = read_leaves(unixfs.read(here.held, committed(here, 4).leaves, max_bytes=1 << 20), 3)
+        assert leaves[-1].norm > 0.0
