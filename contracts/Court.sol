@@ -3,8 +3,9 @@ pragma solidity 0.8.37;
 
 import {CourtVerdicts} from "./court/CourtVerdicts.sol";
 import {ICourt} from "./interfaces/ICourt.sol";
+import {ISlots} from "./interfaces/ISlots.sol";
 import {Bits} from "./libraries/Bits.sol";
-import {Challenge, Check, Dispute, DocketPhase, Role, Ruling, Windows} from "./libraries/Types.sol";
+import {Challenge, Check, Dispute, DocketPhase, Role, Ruling, Verdict, Windows} from "./libraries/Types.sol";
 import {Wired} from "./Wired.sol";
 
 /// @title Court: see ICourt.
@@ -39,37 +40,46 @@ contract Court is CourtVerdicts {
     }
 
     /// @inheritdoc ICourt
-    function openDocket(uint256 task, uint32 round, uint8 number, uint256 verifiers) external onlyRounds {
+    function openDocket(uint256 task, uint32 round, uint8 number, uint256 seats) external onlyRounds {
         Docket storage d = _dockets[task][round][number];
-        uint256 seats = verifiers & ~SLOTS.convicted(task, Role.VERIFIER);
-        for (uint256 i; i < d.disputes.length; ++i) {
-            d.jurors |= _eligible(seats, d.disputes[i]);
-        }
-        if (d.disputes.length == 0) {
-            d.phase = DocketPhase.CLOSED;
+        uint256 disputes = d.disputes.length;
+        if (disputes == 0) {
+            _enter(task, round, number, DocketPhase.CLOSED, 0);
             emit DocketClosed(task, round, number);
             return;
         }
+        uint256 jurors;
+        for (uint256 i; i < disputes; ++i) {
+            jurors |= _eligible(seats, d.disputes[i]);
+        }
+        d.jurors = jurors;
         Windows memory w = TASKS.windowsOf(task);
         (, uint64 challengeEnd) = ROUNDS.frame(task, round);
         uint256 opening = number == 1 ? challengeEnd - w.challenge : challengeEnd;
-        (d.phase, d.phaseEnd) = (DocketPhase.JCOMMIT, uint48(opening + w.jcommit));
-        emit DocketOpened(task, round, number, d.jurors, uint16(d.disputes.length), d.phaseEnd);
+        _enter(task, round, number, DocketPhase.JCOMMIT, opening + w.jcommit);
+        emit DocketOpened(task, round, number, jurors, uint16(disputes), uint64(opening + w.jcommit));
+    }
+
+    /// @inheritdoc ICourt
+    function close(uint256 task, uint32 round) external onlyRounds returns (Verdict memory v) {
+        Session storage s = _sessions[task][round];
+        if (!_closed(s)) poke(task, round);
+        (v.closed, v.guilty, v.cleared) = (_closed(s), s.guiltyTrainers, s.clearedTrainers);
+        if (v.guilty != 0) v.spent = s.spent;
     }
 
     // --- the jury ---
 
     /// @inheritdoc ICourt
     function jcommit(uint256 task, uint32 round, uint8 number, bytes32 hash) external {
-        _sync(task, round, number);
-        Docket storage d = _dockets[task][round][number];
-        require(d.phase == DocketPhase.JCOMMIT, Court_WrongPhase(task, round, number));
+        Docket storage d = _inPhase(task, round, number, DocketPhase.JCOMMIT);
         uint8 position = _juror(task, round, number);
-        require(!d.committed.has(position), Court_AlreadyDone(task, round, number, position));
-        d.committed |= uint256(1) << position;
-        d.hashes[position] = hash;
+        uint256 committed = d.committed;
+        require(!committed.has(position), Court_AlreadyDone(task, round, number, position));
+        committed |= uint256(1) << position;
+        (d.committed, d.said[position]) = (committed, hash);
         emit JurorCommitted(task, round, number, position);
-        _sync(task, round, number);
+        if (committed == d.jurors) _sync(task, round, number);
     }
 
     /// @inheritdoc ICourt
@@ -81,19 +91,17 @@ contract Court is CourtVerdicts {
         bytes32[] calldata results,
         bytes32 salt
     ) external {
-        _sync(task, round, number);
-        Docket storage d = _dockets[task][round][number];
-        require(d.phase == DocketPhase.JREVEAL, Court_WrongPhase(task, round, number));
+        Docket storage d = _inPhase(task, round, number, DocketPhase.JREVEAL);
         uint8 position = _juror(task, round, number);
         require(!d.revealed.has(position), Court_AlreadyDone(task, round, number, position));
         bytes32 hash = jurorHash(task, round, number, msg.sender, rulings, results, salt);
-        require(d.hashes[position] == hash, Court_JurorMismatch(task, round, number, position));
+        require(d.said[position] == hash, Court_JurorMismatch(task, round, number, position));
         uint256 n = d.disputes.length;
         require(rulings.length == n && results.length == n, Court_BadRulings(rulings.length, n));
-        d.rulings[position] = _pack(d, position, rulings);
+        d.said[position] = bytes32(_pack(d, position, rulings));
         d.revealed |= uint256(1) << position;
         emit JurorRevealed(task, round, number, position, rulings, results);
-        _sync(task, round, number);
+        if (d.revealed == d.committed) _sync(task, round, number);
     }
 
     /// @inheritdoc ICourt
@@ -103,7 +111,7 @@ contract Court is CourtVerdicts {
     }
 
     /// @inheritdoc ICourt
-    function poke(uint256 task, uint32 round) external {
+    function poke(uint256 task, uint32 round) public {
         _sync(task, round, 1);
         _sync(task, round, 2);
     }
@@ -123,15 +131,28 @@ contract Court is CourtVerdicts {
 
     // --- inside ---
 
+    /// The docket, which must be in `phase` after whatever is due.
+    function _inPhase(uint256 task, uint32 round, uint8 number, DocketPhase phase) private returns (Docket storage d) {
+        d = _dockets[task][round][number];
+        (DocketPhase now_, uint48 end) = _stage(task, round, number);
+        if (now_ != phase || block.number > end) {
+            _sync(task, round, number);
+            (now_,) = _stage(task, round, number);
+        }
+        require(now_ == phase, Court_WrongPhase(task, round, number));
+    }
+
     function _sync(uint256 task, uint32 round, uint8 number) private returns (bool changed) {
         Docket storage d = _dockets[task][round][number];
-        if (d.phase == DocketPhase.JCOMMIT && (block.number > d.phaseEnd || d.committed == d.jurors)) {
-            uint256 end = block.number > d.phaseEnd ? d.phaseEnd : block.number;
-            (d.phase, d.phaseEnd) = (DocketPhase.JREVEAL, uint48(end + TASKS.windowsOf(task).jreveal));
+        (DocketPhase phase, uint256 end) = _stage(task, round, number);
+        if (phase == DocketPhase.JCOMMIT && (block.number > end || d.committed == d.jurors)) {
+            if (block.number <= end) end = block.number;
+            (phase, end) = (DocketPhase.JREVEAL, end + TASKS.windowsOf(task).jreveal);
+            _enter(task, round, number, phase, end);
             changed = true;
         }
-        if (d.phase == DocketPhase.JREVEAL && (block.number > d.phaseEnd || d.revealed == d.committed)) {
-            d.phase = DocketPhase.CLOSED;
+        if (phase == DocketPhase.JREVEAL && (block.number > end || d.revealed == d.committed)) {
+            _enter(task, round, number, DocketPhase.CLOSED, end);
             _judge(task, round, number);
             _fineAbsent(task, round, d.jurors & ~d.revealed);
             emit DocketClosed(task, round, number);
@@ -146,11 +167,12 @@ contract Court is CourtVerdicts {
         }
     }
 
-    function _juror(uint256 task, uint32 round, uint8 number) private view returns (uint8 position) {
-        Role role;
-        (role, position) = SLOTS.slotOf(task, msg.sender);
+    function _juror(uint256 task, uint32 round, uint8 number) private view returns (uint8) {
+        (bool seated, Role role, uint8 position) = ROUNDS.memberOf(task, msg.sender);
+        require(seated, ISlots.Slots_NoSlot(task, msg.sender));
         bool sits = role == Role.VERIFIER && _dockets[task][round][number].jurors.has(position);
         require(sits, Court_NotJuror(task, round, number, msg.sender));
+        return position;
     }
 
     /// Rulings in four bits each; NONE where the juror may not sit.

@@ -3,6 +3,9 @@ pragma solidity 0.8.37;
 
 import {IRounds} from "./interfaces/IRounds.sol";
 import {Bits} from "./libraries/Bits.sol";
+import {Head} from "./libraries/Head.sol";
+import {Member} from "./libraries/Member.sol";
+import {Panel} from "./libraries/Panel.sol";
 import {Payout} from "./libraries/Payout.sol";
 import {Phase, Role, RoundView} from "./libraries/Types.sol";
 import {RoundsBallots} from "./rounds/RoundsBallots.sol";
@@ -12,12 +15,13 @@ import {Wired} from "./Wired.sol";
 /// @title Rounds: see IRounds.
 contract Rounds is RoundsBallots {
     using Bits for uint256;
+    using Panel for mapping(uint256 => uint256);
 
     constructor(address[5] memory core) Wired(core, 3, address(this)) RoundsFront(core) {}
 
     /// @inheritdoc IRounds
     function advance(uint256 task, uint32 round_) external {
-        uint32 opened = _opened[task];
+        uint32 opened = _progress[task].opened;
         require(round_ > 0 && round_ <= opened + 1, Rounds_NotReadyToOpen(task, round_, "not the next round"));
         if (round_ > opened) _open(task, round_);
         else require(_sync(task, round_), Rounds_NothingDue(task, round_));
@@ -32,51 +36,55 @@ contract Rounds is RoundsBallots {
     /// @inheritdoc IRounds
     function commit(uint256 task, uint32 round_, bytes32 manifest, bytes32 receiptRoot, bytes32 leafRoot) external {
         Round storage r = _rounds[task][round_];
-        // The usual commit has nothing to catch up with, and asks only once who has been convicted.
-        if (block.number > r.phaseEnd || !_is(r, SEED_READ)) _sync(task, round_);
-        require(r.phase == Phase.OPEN && _is(r, SEED_READ), Rounds_WrongPhase(task, round_, r.phase));
-        (Role role, uint8 position, uint256 convicts) = SLOTS.member(task, msg.sender);
-        bool seated = role == Role.TRAINER && (r.trainers & ~convicts).has(position);
+        Head h = _head(r);
+        if (block.number > h.phaseEnd() || !h.has(SEED_READ)) {
+            _sync(task, round_);
+            h = _head(r);
+        }
+        require(h.isIn(Phase.OPEN, SEED_READ), Rounds_WrongPhase(task, round_, h.phase()));
+        Member m = _caller(task);
+        uint8 position = m.position();
+        uint256 bit = 1 << position;
+        bool seated = m.role() == Role.TRAINER && !m.isConvicted() && h.trainers() & bit != 0;
         require(seated, Rounds_NotMember(task, round_, msg.sender));
-        uint64 committed = r.committed;
-        require(!uint256(committed).has(position), Rounds_AlreadyDone(task, round_, position));
-        committed |= uint64(1 << position);
-        r.committed = committed;
+        require(h.committed() & bit == 0, Rounds_AlreadyDone(task, round_, position));
+        h = h.commit(bit);
+        _write(r, h);
         _commitments[task][position] = keccak256(abi.encode(manifest, receiptRoot, leafRoot));
         emit Committed(task, round_, position, manifest, receiptRoot, leafRoot);
-        if (r.trainers & ~convicts & ~uint256(committed) == 0) _sync(task, round_);
+        // Nobody waits for convicts: where there are any, the engine looks who is missing.
+        if (h.committed() == h.trainers() || h.has(CONVICTION)) _sync(task, round_);
     }
 
     /// @inheritdoc IRounds
     function attest(uint256 task, uint32 round_, uint64 held) external {
-        _sync(task, round_);
-        Round storage r = _rounds[task][round_];
-        require(r.phase == Phase.ATTEST, Rounds_WrongPhase(task, round_, r.phase));
+        Round storage r = _inPhase(task, round_, Phase.ATTEST);
         uint8 position = _verifier(task, round_);
-        uint256 pending = r.toAttest;
-        if (!pending.has(position)) _refuse(task, round_, position, r.attesters);
+        (uint256 seat_, uint256 cell) = r.panel.find(position);
+        require(cell & Panel.ATTESTER != 0, Rounds_NotMember(task, round_, msg.sender));
+        require(cell & Panel.TO_ATTEST != 0, Rounds_AlreadyDone(task, round_, position));
+        r.panel.toggle(seat_, Panel.TO_ATTEST);
         held &= r.committed;
         uint256 countdown = _countdown[task] - Bits.toNibbles(held);
-        (_countdown[task], r.toAttest) = (countdown, pending & ~(uint256(1) << position));
+        _countdown[task] = countdown;
         // Counted down from 15, the complement of a field is how many have attested to it.
         r.held = Bits.nibblesAtLeast(~countdown, Payout.quorum(_terms[task].committee)) & r.committed;
         emit Attested(task, round_, position, held);
-        _sync(task, round_);
+        if (r.held == r.committed || !r.panel.any(Panel.TO_ATTEST)) _sync(task, round_);
     }
 
     /// @inheritdoc IRounds
     function vote(uint256 task, uint32 round_, bytes32 hash) external {
-        _sync(task, round_);
-        Round storage r = _rounds[task][round_];
-        require(r.phase == Phase.VOTE, Rounds_WrongPhase(task, round_, r.phase));
+        Round storage r = _inPhase(task, round_, Phase.VOTE);
         uint8 position = _verifier(task, round_);
-        uint256 pending = r.toVote;
-        if (!pending.has(position)) _refuse(task, round_, position, r.checkers);
+        (uint256 seat_, uint256 cell) = r.panel.find(position);
+        require(cell & Panel.CHECKER != 0, Rounds_NotMember(task, round_, msg.sender));
+        require(cell & Panel.TO_VOTE != 0, Rounds_AlreadyDone(task, round_, position));
         require(hash != 0, Rounds_BallotMismatch(task, round_, position));
-        r.toVote = pending & ~(uint256(1) << position);
-        _ballots[task][round_][position].word = hash;
+        r.panel.toggle(seat_, Panel.TO_VOTE | Panel.TO_REVEAL);
+        _ballots[task][round_ % 2][seat_] = hash;
         emit Voted(task, round_, position, hash);
-        _sync(task, round_);
+        if (!r.panel.any(Panel.TO_VOTE)) _sync(task, round_);
     }
 
     // --- views ---
@@ -92,12 +100,12 @@ contract Rounds is RoundsBallots {
 
     /// @inheritdoc IRounds
     function nextRound(uint256 task) external view returns (uint32) {
-        return _opened[task] + 1;
+        return _progress[task].opened + 1;
     }
 
     /// @inheritdoc IRounds
     function settledThrough(uint256 task) external view returns (uint32) {
-        return _settledThrough[task];
+        return _progress[task].settledThrough;
     }
 
     /// @inheritdoc IRounds
@@ -114,48 +122,26 @@ contract Rounds is RoundsBallots {
     /// @inheritdoc IRounds
     function commitment(uint256 task, uint32 round_, uint8 position) external view returns (bytes32) {
         if (!uint256(_rounds[task][round_].committed).has(position)) return 0;
-        for (uint32 later = _opened[task]; later > round_; --later) {
+        for (uint32 later = _progress[task].opened; later > round_; --later) {
             if (uint256(_rounds[task][later].committed).has(position)) return 0;
         }
         return _commitments[task][position];
     }
 
     /// @inheritdoc IRounds
-    function ballot(uint256 task, uint32 round_, uint8 position)
-        external
-        view
-        returns (uint128 marks, bytes32 evidenceRoot)
-    {
-        if (!_rounds[task][round_].revealed.has(position)) return (0, 0);
-        BallotRecord storage b = _ballots[task][round_][position];
-        return (b.marks, b.word);
-    }
-
-    /// @inheritdoc IRounds
     function auditOf(uint256 task, uint32 round_, uint8 position) external view returns (bool, uint256, uint256) {
         Round storage r = _rounds[task][round_];
         require(_is(r, AUDIT_READ), Rounds_WrongPhase(task, round_, r.phase));
-        return _auditOf(task, round_, position);
+        (, uint256 cell) = r.panel.find(position);
+        return _auditOf(task, round_, cell);
     }
 
     // --- inside ---
 
-    /// The caller's position among the verifiers.
-    function _verifier(uint256 task, uint32 number) private view returns (uint8 position) {
-        Role role;
-        (role, position) = SLOTS.slotOf(task, msg.sender);
-        require(role == Role.VERIFIER, Rounds_NotMember(task, number, msg.sender));
-    }
-
-    function _refuse(uint256 task, uint32 number, uint8 position, uint256 members) private view {
-        require(!members.has(position), Rounds_AlreadyDone(task, number, position));
-        revert Rounds_NotMember(task, number, msg.sender);
-    }
-
     function _viewPhase(Round storage r, RoundView memory v) private view {
         (v.phase, v.phaseEnd, v.openBlock) = (r.phase, r.phaseEnd, r.openBlock);
         v.attempt = _is(r, SECOND_VOTE) ? 1 : 0;
-        v.version = r.version;
+        if (_is(r, RECORDED)) v.version = r.version;
     }
 
     function _viewBeacons(Round storage r, RoundView memory v) private view {
@@ -165,12 +151,16 @@ contract Rounds is RoundsBallots {
 
     function _viewTrainers(Round storage r, RoundView memory v) private view {
         (v.trainers, v.committed, v.held) = (r.trainers, r.committed, r.held);
-        (v.challenged, v.accepted, v.paid) = (r.challenged, r.accepted, r.paid);
+        (v.challenged, v.paid) = (r.challenged, r.paid);
+        if (r.phase >= Phase.CHALLENGE) v.accepted = r.passed;
     }
 
     function _viewVerifiers(Round storage r, RoundView memory v) private view {
-        (v.verifiers, v.attesters, v.checkers) = (r.verifiers, r.attesters, r.checkers);
-        (v.attested, v.voted) = (r.attesters & ~r.toAttest, r.checkers & ~r.toVote);
-        (v.revealed, v.forfeited) = (r.revealed, r.forfeited);
+        (v.verifiers, v.forfeited) = (r.verifiers, r.forfeited);
+        v.attesters = r.panel.where(Panel.ATTESTER, Panel.ATTESTER);
+        v.attested = r.panel.where(Panel.ATTESTER | Panel.TO_ATTEST, Panel.ATTESTER);
+        v.checkers = r.panel.where(Panel.CHECKER, Panel.CHECKER);
+        v.voted = r.panel.where(Panel.CHECKER | Panel.TO_VOTE, Panel.CHECKER);
+        v.revealed = r.panel.where(Panel.REVEALED, Panel.REVEALED);
     }
 }

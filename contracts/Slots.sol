@@ -13,28 +13,32 @@ contract Slots is ISlots, Wired {
     using Bits for uint256;
 
     uint256 private constant MAX_URL = 256; // bytes
-    uint256 private constant MAX_SECRET_STEPS = 256;
     uint256 private constant MAX_VERIFIERS = 256;
     uint32 private constant STRIKE_ROUNDS = 100;
 
     /// Who is in a task. Bits of positions that leave are cleared at once, since rounds freeze copies.
     struct Roster {
         uint64 trainers;
-        uint64 convictedTrainers;
         uint16 trainerCount;
         uint16 verifierCount;
         uint256 verifiers;
-        uint256 convictedVerifiers;
     }
 
-    /// Where an operator sits. `place` is 0 for nobody, else role * 256 + position + 1.
-    mapping(uint256 task => mapping(address operator => uint256 place)) private _places;
-    mapping(uint256 task => mapping(address owner => uint64)) private _owned;
-    mapping(uint256 task => Roster) private _rosters;
-    mapping(uint256 task => mapping(Role => mapping(uint8 position => Slot))) private _slots;
-    /// Round of the second strike that counts: it is the oldest once the first is forgotten.
-    mapping(uint256 task => mapping(Role => mapping(uint8 position => uint32))) private _secondStrikes;
+    /// A slot without what Rounds keeps: its owner and its secrets.
+    struct Terms {
+        address operator;
+        uint32 activeFrom;
+        uint32 activeTo;
+        uint16 quota;
+        uint8 strikes;
+        bool convicted;
+        uint32 firstStrike;
+        uint32 secondStrike; // the oldest once the first is forgotten
+        bytes32 numericsId;
+    }
 
+    mapping(uint256 task => Roster) private _rosters;
+    mapping(uint256 task => mapping(Role => mapping(uint8 position => Terms))) private _slots;
     constructor(address[5] memory core) Wired(core, 2, address(this)) {}
 
     modifier onlyCore() {
@@ -55,22 +59,13 @@ contract Slots is ISlots, Wired {
         string calldata endpoint
     ) external returns (uint8 position) {
         TaskParams memory p = TASKS.params(task);
-        _checkJoin(task, role, quota, operator, secretTip, numericsId, p);
+        _checkJoin(task, role, quota, secretTip, numericsId, p);
         _checkUrl(endpoint, role == Role.TRAINER ? MAX_URL : 0);
-        position = _seat(task, role, operator, p.shardSlots);
-        _slots[task][role][position] = Slot({
-            owner: msg.sender,
-            operator: operator,
-            activeFrom: ROUNDS.nextRound(task),
-            activeTo: type(uint32).max,
-            quota: quota,
-            strikes: 0,
-            convicted: false,
-            firstStrike: 0,
-            secret: secretTip,
-            secretsOpened: 0,
-            numericsId: numericsId
-        });
+        position = _place(task, role, p.shardSlots);
+        Terms storage s = _slots[task][role][position];
+        (s.operator, s.quota, s.numericsId) = (operator, quota, numericsId);
+        s.activeFrom = ROUNDS.seat(task, role, position, msg.sender, operator, secretTip);
+        s.activeTo = type(uint32).max;
         if (bytes(endpoint).length > 0) emit Endpoint(task, role, position, endpoint);
         _bond(task, role, position, p);
     }
@@ -78,9 +73,9 @@ contract Slots is ISlots, Wired {
     /// @inheritdoc ISlots
     function announce(uint256 task, string calldata url) external {
         _checkUrl(url, MAX_URL);
-        uint64 owned = _owned[task][msg.sender];
-        uint256 place = _places[task][msg.sender];
-        if (place != 0 && place <= 256) owned |= uint64(1 << (place - 1));
+        uint64 owned = ROUNDS.trainersOf(task, msg.sender);
+        (bool seated, Role role, uint8 position) = ROUNDS.memberOf(task, msg.sender);
+        if (seated && role == Role.TRAINER) owned |= uint64(1 << position);
         require(owned != 0, Slots_NoSlot(task, msg.sender));
         for (uint256 left = owned; left != 0; left &= left - 1) {
             emit Endpoint(task, Role.TRAINER, uint8(left.lowest()), url);
@@ -89,25 +84,27 @@ contract Slots is ISlots, Wired {
 
     /// @inheritdoc ISlots
     function exit(uint256 task, Role role, uint8 position) external {
-        Slot storage s = _existing(task, role, position);
-        require(msg.sender == s.owner || msg.sender == s.operator, Slots_NotOwner(task, role, position, msg.sender));
+        Terms storage s = _existing(task, role, position);
+        bool own = msg.sender == s.operator || msg.sender == ROUNDS.ownerOf(task, role, position);
+        require(own, Slots_NotOwner(task, role, position, msg.sender));
         require(s.activeTo == type(uint32).max, Slots_StillActive(task, role, position, s.activeTo));
         emit ExitRequested(task, role, position, _leave(task, role, position));
     }
 
     /// @inheritdoc ISlots
     function withdrawStake(uint256 task, Role role, uint8 position) external {
-        Slot storage s = _existing(task, role, position);
+        Terms storage s = _existing(task, role, position);
         TaskState state = TASKS.stateOf(task);
         if (state != TaskState.FINISHED && state != TaskState.CANCELLED) {
             bool out = s.activeTo != type(uint32).max && ROUNDS.settledThrough(task) + 1 >= s.activeTo;
             require(out, Slots_StillActive(task, role, position, s.activeTo));
         }
         address token = TASKS.tokenOf(task);
+        address owner = ROUNDS.ownerOf(task, role, position);
         bytes32 account = Accounts.stake(task, role, position);
         uint256 amount = VAULT.balanceOf(token, account);
-        emit StakeReturned(task, role, position, s.owner, amount);
-        VAULT.move(token, account, Accounts.free(s.owner), amount);
+        emit StakeReturned(task, role, position, owner, amount);
+        VAULT.move(token, account, Accounts.free(owner), amount);
     }
 
     // --- core contracts only ---
@@ -115,21 +112,6 @@ contract Slots is ISlots, Wired {
     /// @inheritdoc ISlots
     function freeze(uint256 task, uint32) external view onlyCore returns (uint64, uint256) {
         return ready(task);
-    }
-
-    /// @inheritdoc ISlots
-    function openSecret(uint256 task, uint8 position, uint32 round, bytes32 secret) external onlyCore {
-        Slot storage s = _slots[task][Role.VERIFIER][position];
-        uint256 index = uint256(round) + 1 - s.activeFrom;
-        uint256 opened = s.secretsOpened;
-        require(index > opened && index - opened <= MAX_SECRET_STEPS, Slots_BadSecret(task, position));
-        bytes32 hash = secret;
-        for (uint256 step = opened; step < index; ++step) {
-            hash = keccak256(abi.encode(hash));
-        }
-        require(hash == s.secret, Slots_BadSecret(task, position));
-        s.secret = secret;
-        s.secretsOpened = uint32(index);
     }
 
     /// @inheritdoc ISlots
@@ -169,14 +151,14 @@ contract Slots is ISlots, Wired {
 
     /// @inheritdoc ISlots
     function strike(uint256 task, Role role, uint8 position, uint32 round) external onlyCore returns (bool third) {
-        Slot storage s = _slots[task][role][position];
+        Terms storage s = _slots[task][role][position];
         uint8 strikes = s.strikes;
         if (strikes == 2 && round >= s.firstStrike + STRIKE_ROUNDS) {
-            (strikes, s.firstStrike) = (1, _secondStrikes[task][role][position]);
+            (strikes, s.firstStrike) = (1, s.secondStrike);
         }
         if (strikes == 1 && round >= s.firstStrike + STRIKE_ROUNDS) strikes = 0;
         if (strikes == 0) s.firstStrike = round;
-        if (strikes == 1) _secondStrikes[task][role][position] = round;
+        if (strikes == 1) s.secondStrike = round;
         if (strikes < 3) ++strikes;
         s.strikes = strikes;
         emit Struck(task, role, position, round, strikes);
@@ -191,28 +173,18 @@ contract Slots is ISlots, Wired {
     // --- views ---
 
     /// @inheritdoc ISlots
-    function member(uint256 task, address operator)
-        external
-        view
-        returns (Role role, uint8 position, uint256 convictedOnes)
-    {
-        (role, position) = slotOf(task, operator);
-        convictedOnes = convicted(task, role);
-    }
-
-    /// @inheritdoc ISlots
-    function ownerOf(uint256 task, Role role, uint8 position) external view returns (address) {
-        return _slots[task][role][position].owner;
-    }
-
-    /// @inheritdoc ISlots
     function ownTrainers(uint256 task, uint8 position) external view returns (uint64) {
-        return _owned[task][_slots[task][Role.VERIFIER][position].owner];
+        return ROUNDS.trainersOf(task, ROUNDS.ownerOf(task, Role.VERIFIER, position));
     }
 
     /// @inheritdoc ISlots
-    function slot(uint256 task, Role role, uint8 position) external view returns (Slot memory) {
-        return _slots[task][role][position];
+    function slot(uint256 task, Role role, uint8 position) external view returns (Slot memory v) {
+        Terms storage s = _slots[task][role][position];
+        (v.owner, v.operator) = (ROUNDS.ownerOf(task, role, position), s.operator);
+        (v.activeFrom, v.activeTo, v.quota) = (s.activeFrom, s.activeTo, s.quota);
+        (v.strikes, v.convicted, v.firstStrike) = (s.strikes, s.convicted, s.firstStrike);
+        v.numericsId = s.numericsId;
+        if (role == Role.VERIFIER) (v.secret, v.secretsOpened) = ROUNDS.secretOf(task, position, s.operator);
     }
 
     /// @inheritdoc ISlots
@@ -221,10 +193,10 @@ contract Slots is ISlots, Wired {
     }
 
     /// @inheritdoc ISlots
-    function slotOf(uint256 task, address operator) public view returns (Role role, uint8 position) {
-        uint256 place = _places[task][operator];
-        require(place != 0, Slots_NoSlot(task, operator));
-        return (Role((place - 1) >> 8), uint8(place - 1));
+    function slotOf(uint256 task, address operator) external view returns (Role role, uint8 position) {
+        bool seated;
+        (seated, role, position) = ROUNDS.memberOf(task, operator);
+        require(seated, Slots_NoSlot(task, operator));
     }
 
     /// @inheritdoc ISlots
@@ -233,8 +205,8 @@ contract Slots is ISlots, Wired {
     }
 
     /// @inheritdoc ISlots
-    function convicted(uint256 task, Role role) public view returns (uint256) {
-        return role == Role.TRAINER ? _rosters[task].convictedTrainers : _rosters[task].convictedVerifiers;
+    function convicted(uint256 task, Role role) external view returns (uint256) {
+        return ROUNDS.convicted(task, role);
     }
 
     // --- inside ---
@@ -243,7 +215,6 @@ contract Slots is ISlots, Wired {
         uint256 task,
         Role role,
         uint16 quota,
-        address operator,
         bytes32 secretTip,
         bytes32 numericsId,
         TaskParams memory p
@@ -253,36 +224,30 @@ contract Slots is ISlots, Wired {
         require(open && ROUNDS.nextRound(task) <= p.rounds, Slots_TaskClosed(task));
         require(quota > 0 && quota <= p.maxQuota, Slots_BadQuota(quota, p.maxQuota));
         require(numericsId == p.numericsId, Slots_WrongNumerics(numericsId, p.numericsId));
-        require(operator != address(0) && _places[task][operator] == 0, Slots_OperatorTaken(task, operator));
         bool secretFits = (role == Role.VERIFIER) == (secretTip != 0);
         require(secretFits, Slots_BadSecret(task, 0));
     }
 
-    /// Takes the next position and registers who sits there.
-    function _seat(uint256 task, Role role, address operator, uint256 trainerCapacity)
-        private
-        returns (uint8 position)
-    {
+    /// Takes the next position of a role.
+    function _place(uint256 task, Role role, uint256 trainerCapacity) private returns (uint8 position) {
         Roster storage r = _rosters[task];
         if (role == Role.TRAINER) {
             require(r.trainerCount < trainerCapacity, Slots_Full(task, role, trainerCapacity));
             position = uint8(r.trainerCount++);
             r.trainers |= uint64(1 << position);
-            _owned[task][msg.sender] |= uint64(1 << position);
         } else {
             require(r.verifierCount < MAX_VERIFIERS, Slots_Full(task, role, MAX_VERIFIERS));
             position = uint8(r.verifierCount++);
             r.verifiers |= 1 << position;
         }
-        _places[task][operator] = (uint256(role) << 8) + position + 1;
     }
 
     /// Takes the stake of a slot just registered.
     function _bond(uint256 task, Role role, uint8 position, TaskParams memory p) private {
-        Slot storage s = _slots[task][role][position];
-        emit Joined(task, role, position, s.owner, s.operator, s.quota, s.activeFrom);
+        Terms storage s = _slots[task][role][position];
+        emit Joined(task, role, position, msg.sender, s.operator, s.quota, s.activeFrom);
         uint256 stake = s.quota * uint256(role == Role.TRAINER ? p.money.trainerStake : p.money.verifierStake);
-        VAULT.move(p.token, Accounts.free(s.owner), Accounts.stake(task, role, position), stake);
+        VAULT.move(p.token, Accounts.free(msg.sender), Accounts.stake(task, role, position), stake);
     }
 
     function _checkUrl(string calldata url, uint256 limit) private pure {
@@ -302,14 +267,14 @@ contract Slots is ISlots, Wired {
     }
 
     function _convict(uint256 task, Role role, uint8 position) private {
-        _slots[task][role][position].convicted = true;
-        if (role == Role.TRAINER) _rosters[task].convictedTrainers |= uint64(1 << position);
-        else _rosters[task].convictedVerifiers |= uint256(1) << position;
+        Terms storage s = _slots[task][role][position];
+        s.convicted = true;
+        ROUNDS.convict(task, role, position, s.operator);
     }
 
-    function _existing(uint256 task, Role role, uint8 position) private view returns (Slot storage s) {
+    function _existing(uint256 task, Role role, uint8 position) private view returns (Terms storage s) {
         s = _slots[task][role][position];
-        require(s.owner != address(0), Slots_NoSlot(task, msg.sender));
+        require(s.operator != address(0), Slots_NoSlot(task, msg.sender));
     }
 
     function _slashOf(Money memory money, Role role) private pure returns (uint256) {

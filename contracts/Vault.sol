@@ -64,18 +64,25 @@ contract Vault is IVault, Wired, ReentrancyGuardTransient {
 
     /// @inheritdoc IVault
     function move(address token, bytes32 from, bytes32 to, uint256 amount) external onlyCore {
-        if (amount == 0) return;
-        _take(token, from, amount);
-        balanceOf[token][to] += amount;
-        emit Moved(token, from, to, amount);
+        _move(token, from, to, amount);
     }
 
     /// @inheritdoc IVault
     function burn(address token, bytes32 from, uint256 amount) external onlyCore {
-        if (amount == 0) return;
-        _take(token, from, amount);
-        balanceOf[token][Accounts.BURNED] += amount;
-        emit Burned(token, from, amount);
+        _burn(token, from, amount);
+    }
+
+    /// @inheritdoc IVault
+    function settle(address token, uint256 task, uint32 round, uint256 burned, uint256 owed)
+        external
+        onlyCore
+        returns (uint256 rest)
+    {
+        bytes32 pot = Accounts.pot(task, round);
+        _burn(token, pot, burned);
+        _move(token, pot, Accounts.claims(task), owed);
+        rest = balanceOf[token][pot];
+        _move(token, pot, Accounts.escrow(task), rest);
     }
 
     /// @inheritdoc IVault
@@ -93,6 +100,20 @@ contract Vault is IVault, Wired, ReentrancyGuardTransient {
         balanceOf[address(token)][Accounts.free(msg.sender)] += amount;
         liabilities[address(token)] += amount;
         emit Deposited(address(token), msg.sender, amount);
+    }
+
+    function _move(address token, bytes32 from, bytes32 to, uint256 amount) private {
+        if (amount == 0) return;
+        _take(token, from, amount);
+        balanceOf[token][to] += amount;
+        emit Moved(token, from, to, amount);
+    }
+
+    function _burn(address token, bytes32 from, uint256 amount) private {
+        if (amount == 0) return;
+        _take(token, from, amount);
+        balanceOf[token][Accounts.BURNED] += amount;
+        emit Burned(token, from, amount);
     }
 
     function _take(address token, bytes32 from, uint256 amount) private {

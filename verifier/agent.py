@@ -278,13 +278,16 @@ class Verifier:
         saved = self.ballots.load(duty.round)
         if saved is None:
             raise StoreError("the evidence of this round is not on this disk: it cannot be shown")
-        view, leaves = chain.round(self.node.task, duty.round), saved[1]
+        ballot, leaves = saved
+        view = chain.round(self.node.task, duty.round)
         audit = _audit(chain, view)
         index = None if audit is None else self._asked(duty.round, view, audit)
         if index is None:
             return
         proof = index_tree.prove(leaves, index)
-        self.node.chain.post_evidence(self.node.task, duty.round, leaves[index], proof, deadline_block=duty.deadline)
+        self.node.chain.post_evidence(
+            self.node.task, duty.round, ballot, leaves[index], proof, deadline_block=duty.deadline
+        )
         self._over.add(key)
         self.node.say(f"audited: showed leaf {index} of {len(leaves)}", round=duty.round)
 

@@ -16,26 +16,28 @@ abstract contract CourtStore is ICourt, Wired {
     uint256 internal constant MAX_DISPUTES = 64;
 
     struct Docket {
-        DocketPhase phase;
-        uint48 phaseEnd;
         uint256 jurors;
         uint256 committed;
         uint256 revealed;
         Dispute[] disputes;
-        mapping(uint8 juror => bytes32) hashes;
-        mapping(uint8 juror => uint256) rulings;
+        mapping(uint8 juror => bytes32) said; // hash of its rulings, and once revealed the rulings, four bits each
     }
 
-    /// What the two dockets of a round decided.
-    struct Outcome {
+    /// Where the two dockets of a round stand, and what they decided.
+    struct Session {
+        DocketPhase phase1;
+        uint48 end1;
+        DocketPhase phase2;
+        uint48 end2;
         uint64 guiltyTrainers;
         uint64 clearedTrainers;
+        // ---
         uint128 spent;
         uint256 guiltyVerifiers;
     }
 
     mapping(uint256 task => mapping(uint32 round => mapping(uint8 docket => Docket))) internal _dockets;
-    mapping(uint256 task => mapping(uint32 round => Outcome)) internal _outcomes;
+    mapping(uint256 task => mapping(uint32 round => Session)) internal _sessions;
     mapping(
         uint256 task => mapping(uint32 round => mapping(uint8 challenger => mapping(uint8 accused => uint256)))
     ) internal _bonds;
@@ -48,7 +50,8 @@ abstract contract CourtStore is ICourt, Wired {
     /// @inheritdoc ICourt
     function docket(uint256 task, uint32 round, uint8 number) external view returns (DocketView memory) {
         Docket storage d = _dockets[task][round][number];
-        return DocketView(d.phase, d.phaseEnd, d.jurors, d.committed, d.revealed, uint16(d.disputes.length));
+        (DocketPhase phase, uint48 end) = _stage(task, round, number);
+        return DocketView(phase, end, d.jurors, d.committed, d.revealed, uint16(d.disputes.length));
     }
 
     /// @inheritdoc ICourt
@@ -62,15 +65,13 @@ abstract contract CourtStore is ICourt, Wired {
         view
         returns (bool closed, uint64 guiltyTrainers, uint64 clearedTrainers, uint256 guiltyVerifiers)
     {
-        closed = _dockets[task][round][1].phase == DocketPhase.CLOSED
-            && _dockets[task][round][2].phase == DocketPhase.CLOSED;
-        Outcome storage o = _outcomes[task][round];
-        return (closed, o.guiltyTrainers, o.clearedTrainers, o.guiltyVerifiers);
+        Session storage s = _sessions[task][round];
+        return (_closed(s), s.guiltyTrainers, s.clearedTrainers, s.guiltyVerifiers);
     }
 
     /// @inheritdoc ICourt
     function spentOf(uint256 task, uint32 round) external view returns (uint256) {
-        return _outcomes[task][round].spent;
+        return _sessions[task][round].spent;
     }
 
     /// @inheritdoc ICourt
@@ -78,6 +79,23 @@ abstract contract CourtStore is ICourt, Wired {
         (uint256 verifiers,) = ROUNDS.frame(task, round);
         Money memory money = TASKS.moneyOf(task);
         return Payout.bond(money.challengeBond, money.jurorFee, verifiers.count());
+    }
+
+    function _closed(Session storage s) internal view returns (bool) {
+        return s.phase1 == DocketPhase.CLOSED && s.phase2 == DocketPhase.CLOSED;
+    }
+
+    /// A docket's phase and the last block of its window.
+    function _stage(uint256 task, uint32 round, uint8 number) internal view returns (DocketPhase, uint48) {
+        Session storage s = _sessions[task][round];
+        if (number == 1) return (s.phase1, s.end1);
+        return number == 2 ? (s.phase2, s.end2) : (DocketPhase.NONE, 0);
+    }
+
+    function _enter(uint256 task, uint32 round, uint8 number, DocketPhase phase, uint256 end) internal {
+        Session storage s = _sessions[task][round];
+        if (number == 1) (s.phase1, s.end1) = (phase, uint48(end));
+        else (s.phase2, s.end2) = (phase, uint48(end));
     }
 
     /// Who may sit on a dispute: every juror but the accused and whoever challenged first.
@@ -93,7 +111,7 @@ abstract contract CourtStore is ICourt, Wired {
         uint256 amount = bondFor(task, round);
         _bonds[task][round][challenger][accused] = amount;
         address token = TASKS.tokenOf(task);
-        bytes32 purse = Accounts.free(SLOTS.ownerOf(task, Role.VERIFIER, challenger));
+        bytes32 purse = Accounts.free(ROUNDS.ownerOf(task, Role.VERIFIER, challenger));
         bytes32 stake = Accounts.stake(task, Role.VERIFIER, challenger);
         uint256 free = VAULT.balanceOf(token, purse);
         uint256 fromPurse = free < amount ? free : amount;

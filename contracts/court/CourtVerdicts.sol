@@ -12,7 +12,7 @@ abstract contract CourtVerdicts is CourtStore {
     using Bits for uint256;
 
     /// A docket being closed.
-    struct Session {
+    struct Hearing {
         uint256 task;
         uint32 round;
         uint8 docket;
@@ -37,7 +37,7 @@ abstract contract CourtVerdicts is CourtStore {
 
     function _judge(uint256 task, uint32 round, uint8 number) internal {
         Docket storage d = _dockets[task][round][number];
-        Session memory s = Session(
+        Hearing memory s = Hearing(
             task, round, number, TASKS.tokenOf(task), Accounts.docketPot(task, round, number), TASKS.moneyOf(task)
         );
         uint256 n = d.disputes.length;
@@ -82,7 +82,7 @@ abstract contract CourtVerdicts is CourtStore {
     }
 
     function _rulingOf(Docket storage d, uint8 juror, uint256 index) private view returns (uint256) {
-        return (d.rulings[juror] >> (4 * index)) & 15;
+        return (uint256(d.said[juror]) >> (4 * index)) & 15;
     }
 
     /// Gathers all items against the seat that dispute `first` accuses.
@@ -104,9 +104,9 @@ abstract contract CourtVerdicts is CourtStore {
         t.losers = dismissed & ~t.winners;
     }
 
-    function _conclude(Docket storage d, Session memory s, Trial memory t) private {
+    function _conclude(Docket storage d, Hearing memory s, Trial memory t) private {
         bool guilty = t.gross || t.lone;
-        Outcome storage o = _outcomes[s.task][s.round];
+        Session storage o = _sessions[s.task][s.round];
         if (guilty && t.role == Role.TRAINER) o.guiltyTrainers |= uint64(1 << t.accused);
         if (guilty && t.role == Role.VERIFIER) o.guiltyVerifiers |= uint256(1) << t.accused;
         if (t.clean && t.role == Role.TRAINER) o.clearedTrainers |= uint64(1 << t.accused);
@@ -118,8 +118,8 @@ abstract contract CourtVerdicts is CourtStore {
     }
 
     /// A strike for a lone mismatch, a slash for anything gross or for the third strike; once per seat, whatever follows.
-    function _punish(Session memory s, Trial memory t) private {
-        if (SLOTS.convicted(s.task, t.role).has(t.accused)) return;
+    function _punish(Hearing memory s, Trial memory t) private {
+        if (ROUNDS.convicted(s.task, t.role).has(t.accused)) return;
         if (!t.gross && !SLOTS.strike(s.task, t.role, t.accused, s.round)) return;
         uint256 bounty = SLOTS.slash(s.task, t.role, t.accused, s.round, t.winners == 0 ? bytes32(0) : s.pot);
         (uint256 each, uint256 dust) = Payout.share(bounty, t.winners.count());
@@ -131,7 +131,7 @@ abstract contract CourtVerdicts is CourtStore {
         VAULT.burn(s.token, s.pot, dust);
     }
 
-    function _settleBonds(Session memory s, Trial memory t) private {
+    function _settleBonds(Hearing memory s, Trial memory t) private {
         for (uint256 left = t.challengers; left != 0; left &= left - 1) {
             uint8 challenger = uint8(left.lowest());
             uint256 bond = _bonds[s.task][s.round][challenger][t.accused];
@@ -141,7 +141,7 @@ abstract contract CourtVerdicts is CourtStore {
             }
             emit BondLost(s.task, s.round, challenger, t.accused, bond);
             if (t.clean) {
-                bytes32 purse = Accounts.free(SLOTS.ownerOf(s.task, Role.TRAINER, t.accused));
+                bytes32 purse = Accounts.free(ROUNDS.ownerOf(s.task, Role.TRAINER, t.accused));
                 VAULT.move(s.token, s.pot, purse, s.money.cleared);
                 bond -= s.money.cleared;
             }
@@ -152,7 +152,7 @@ abstract contract CourtVerdicts is CourtStore {
 
     /// A fee to every juror that ruled as the docket did on all of its items here: from lost bonds first, then from the
     /// round's reserve. Returns what came from the reserve.
-    function _payJury(Docket storage d, Session memory s, Trial memory t) private returns (uint256 reserve) {
+    function _payJury(Docket storage d, Hearing memory s, Trial memory t) private returns (uint256 reserve) {
         bytes32 roundPot = Accounts.pot(s.task, s.round);
         uint256 fee = s.money.jurorFee;
         for (uint256 left = d.revealed; left != 0; left &= left - 1) {
@@ -185,7 +185,7 @@ abstract contract CourtVerdicts is CourtStore {
         return a == b || (guiltyA && guiltyB);
     }
 
-    function _purse(Session memory s, uint8 verifier) private view returns (bytes32) {
-        return Accounts.free(SLOTS.ownerOf(s.task, Role.VERIFIER, verifier));
+    function _purse(Hearing memory s, uint8 verifier) private view returns (bytes32) {
+        return Accounts.free(ROUNDS.ownerOf(s.task, Role.VERIFIER, verifier));
     }
 }

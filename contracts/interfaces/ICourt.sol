@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Challenge, Check, Dispute, DocketView, Role, Ruling} from "../libraries/Types.sol";
+import {Challenge, Check, Dispute, DocketView, Role, Ruling, Verdict} from "../libraries/Types.sol";
 
 /// @title Court: disputes in dockets, judged by juries of verifier seats in commit-reveal.
 /// @notice Docket 1 of a round opens when it is SOFT and holds the checkers' challenges; docket 2 opens when the challenge
@@ -83,7 +83,12 @@ interface ICourt {
 
     function file(uint256 task, uint32 round, uint8 challenger, Challenge calldata challenge) external;
     function fileAudit(uint256 task, uint32 round, uint8 accused, uint32 item, bytes32 leafHash) external;
-    function openDocket(uint256 task, uint32 round, uint8 docket, uint256 verifiers) external;
+
+    /// @notice Opens a docket before a jury of `seats`; an empty one closes at once.
+    function openDocket(uint256 task, uint32 round, uint8 docket, uint256 seats) external;
+
+    /// @notice Performs what is due in both dockets.
+    function close(uint256 task, uint32 round) external returns (Verdict memory);
 
     // --- views ---
 

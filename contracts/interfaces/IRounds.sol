@@ -62,8 +62,15 @@ interface IRounds is IRoundsEvents {
     /// @notice Opens the ballot. A challenge in it opens a dispute whatever becomes of the quorum and takes the bond.
     function reveal(uint256 task, uint32 round, Ballot calldata ballot) external;
 
-    /// @notice An audited checker shows the evidence leaf that the audit beacon picked. At most 1,024 bytes.
-    function postEvidence(uint256 task, uint32 round, bytes calldata leaf, bytes32[] calldata proof) external;
+    /// @notice An audited checker shows the evidence leaf that the audit beacon picked, at most 1,024 bytes, and once more
+    /// its ballot: the hash it voted binds the evidence root.
+    function postEvidence(
+        uint256 task,
+        uint32 round,
+        Ballot calldata ballot,
+        bytes calldata leaf,
+        bytes32[] calldata proof
+    ) external;
 
     /// @notice After the last round: reports the digest of the version it made. Any verifier operator.
     function reportHead(uint256 task, bytes32 version) external;
@@ -77,7 +84,36 @@ interface IRounds is IRoundsEvents {
     /// @notice Pays a tip of this round to `to`, while tips are left. Court only.
     function tip(uint256 task, uint32 round, address to) external;
 
+    // --- Slots only ---
+
+    /// @notice Seats an operator, who must not sit in the task yet. Slots only.
+    /// @return activeFrom its first round.
+    function seat(uint256 task, Role role, uint8 position, address owner, address operator, bytes32 secretTip)
+        external
+        returns (uint32 activeFrom);
+
+    /// @notice Marks an operator convicted. Slots only.
+    function convict(uint256 task, Role role, uint8 position, address operator) external;
+
     // --- views ---
+
+    /// @notice Where an operator sits.
+    function memberOf(uint256 task, address operator) external view returns (bool seated, Role role, uint8 position);
+
+    /// @notice Who owns a position, and is paid for it; 0 where nobody joined.
+    function ownerOf(uint256 task, Role role, uint8 position) external view returns (address);
+
+    /// @notice Trainer positions of an owner.
+    function trainersOf(uint256 task, address owner) external view returns (uint64);
+
+    /// @notice The secret that a verifier opened last, at first its tip, and how many it has opened.
+    function secretOf(uint256 task, uint8 position, address operator)
+        external
+        view
+        returns (bytes32 last, uint32 opened);
+
+    /// @notice Positions ever convicted.
+    function convicted(uint256 task, Role role) external view returns (uint256);
 
     /// @notice keccak256(abi.encode(chainid, address(this), task, round, shard = 0, voter, marks, challenges, evidenceRoot,
     /// previousVersion, secret, salt)), voter being the operator's address.
@@ -102,12 +138,6 @@ interface IRounds is IRoundsEvents {
 
     /// @notice keccak256(manifest, receiptRoot, leafRoot) of a position's commitment in `round`, 0 if none or overwritten.
     function commitment(uint256 task, uint32 round, uint8 position) external view returns (bytes32);
-
-    /// @notice Marks and evidence root of a revealed ballot.
-    function ballot(uint256 task, uint32 round, uint8 position)
-        external
-        view
-        returns (uint128 marks, bytes32 evidenceRoot);
 
     /// @notice What `claim` would move for these rounds.
     function claimable(uint256 task, Role role, uint8 position, uint32[] calldata rounds)

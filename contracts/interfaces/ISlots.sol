@@ -66,9 +66,6 @@ interface ISlots {
     /// @notice The positions active in `round`, which is the next to open.
     function freeze(uint256 task, uint32 round) external returns (uint64 trainers, uint256 verifiers);
 
-    /// @notice Opens a verifier's secret of `round`: hashes it at most 256 times forward to the last one opened.
-    function openSecret(uint256 task, uint8 position, uint32 round, bytes32 secret) external;
-
     /// @notice Burns a fine out of the stake.
     function fine(uint256 task, Role role, uint8 position, uint32 round, uint256 amount, string calldata duty) external;
 
@@ -92,12 +89,6 @@ interface ISlots {
     function count(uint256 task, Role role) external view returns (uint256);
     /// @notice Positions that would be active if the next round opened now.
     function ready(uint256 task) external view returns (uint64 trainers, uint256 verifiers);
-    /// @notice As `slotOf`, with the positions of that role ever convicted.
-    function member(uint256 task, address operator)
-        external
-        view
-        returns (Role role, uint8 position, uint256 convictedOnes);
-    function ownerOf(uint256 task, Role role, uint8 position) external view returns (address);
     /// @notice Trainer positions that belong to the owner of this verifier.
     function ownTrainers(uint256 task, uint8 position) external view returns (uint64);
     /// @notice Positions ever convicted.

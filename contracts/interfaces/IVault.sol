@@ -38,6 +38,12 @@ interface IVault {
     /// @notice Moves `amount` to the burn account. Core contracts only.
     function burn(address token, bytes32 from, uint256 amount) external;
 
+    /// @notice Empties the pot of a round: burns `burned`, keeps `owed` for claims and returns the rest to the task's escrow.
+    /// Core contracts only.
+    function settle(address token, uint256 task, uint32 round, uint256 burned, uint256 owed)
+        external
+        returns (uint256 rest);
+
     function balanceOf(address token, bytes32 account) external view returns (uint256);
 
     /// @notice Free balance of `owner`.

@@ -22,9 +22,14 @@ library Accounts {
         return keccak256(abi.encode("bond", task));
     }
 
-    /// The reserve of an open round; once the round is final, what can still be claimed.
+    /// The reserve of an open round. Empty once the round is final.
     function pot(uint256 task, uint32 round) internal pure returns (bytes32) {
         return keccak256(abi.encode("pot", task, round));
+    }
+
+    /// What the settled rounds of a task owe and nobody has claimed yet: one account, so that a claim is one move.
+    function claims(uint256 task) internal pure returns (bytes32) {
+        return keccak256(abi.encode("claims", task));
     }
 
     function stake(uint256 task, Role role, uint8 position) internal pure returns (bytes32) {

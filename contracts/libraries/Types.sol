@@ -195,3 +195,11 @@ struct DocketView {
     uint256 revealed;
     uint16 disputes;
 }
+
+/// What both dockets of a round decided about its trainers; nothing is final before they are closed.
+struct Verdict {
+    bool closed;
+    uint64 guilty;
+    uint64 cleared;
+    uint256 spent; // jury fees that came out of the price of the guilty
+}

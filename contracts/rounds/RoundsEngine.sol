@@ -5,8 +5,9 @@ import {IBeacon} from "../interfaces/IBeacon.sol";
 import {Accounts} from "../libraries/Accounts.sol";
 import {Bits} from "../libraries/Bits.sol";
 import {Draw} from "../libraries/Draw.sol";
+import {Panel} from "../libraries/Panel.sol";
 import {Payout} from "../libraries/Payout.sol";
-import {Phase, Role, TaskParams, TaskState} from "../libraries/Types.sol";
+import {Phase, Role, TaskParams, TaskState, Verdict} from "../libraries/Types.sol";
 import {Wired} from "../Wired.sol";
 import {RoundsRules} from "./RoundsRules.sol";
 
@@ -15,6 +16,7 @@ import {RoundsRules} from "./RoundsRules.sol";
 /// size limit of a contract (EIP-170). Called directly it moves nothing, since no core contract knows its address.
 contract RoundsEngine is RoundsRules {
     using Bits for uint256;
+    using Panel for mapping(uint256 => uint256);
 
     /// @dev Made by the constructor of Rounds, so the address that must match is the maker's.
     constructor(address[5] memory core) Wired(core, 3, msg.sender) {}
@@ -32,7 +34,7 @@ contract RoundsEngine is RoundsRules {
             _copyTerms(task);
             TASKS.start(task);
         }
-        _opened[task] = number;
+        _progress[task].opened = number;
         _freeze(task, number);
     }
 
@@ -41,10 +43,11 @@ contract RoundsEngine is RoundsRules {
         Terms storage t = _terms[task];
         (uint64 trainers, uint256 verifiers) = SLOTS.freeze(task, number);
         (r.trainers, r.verifiers) = (trainers, verifiers);
-        r.openBlock = uint64(block.number);
-        r.seedTarget = IBeacon(t.beacon).targetAfter(uint64(block.number));
+        uint64 seedTarget = IBeacon(t.beacon).targetAfter(uint64(block.number));
+        (r.openBlock, r.seedTarget) = (uint48(block.number), uint48(seedTarget));
+        (r.version, r.toAgree) = (UNREPORTED, uint8(Payout.quorum(t.committee)));
         uint256 reserve = Payout.reserve(TASKS.moneyOf(task), uint256(trainers).count(), verifiers.count(), t.committee);
-        emit RoundOpened(task, number, trainers, verifiers, r.seedTarget);
+        emit RoundOpened(task, number, trainers, verifiers, seedTarget);
         _enter(task, number, Phase.OPEN, block.number + t.windows.open);
         VAULT.move(t.token, Accounts.escrow(task), Accounts.pot(task, number), reserve);
     }
@@ -104,15 +107,15 @@ contract RoundsEngine is RoundsRules {
                 return true;
             }
             if (!beacon.expired(r.seedTarget)) return false;
-            _settle(task, number, Phase.VOID);
+            _void(task, number);
             return true;
         }
         uint64 missing = r.trainers & ~r.committed;
-        if (missing != 0) missing &= ~uint64(SLOTS.convicted(task, Role.TRAINER));
+        if (missing != 0 && _is(r, CONVICTION)) missing &= ~_convicts[task].trainers;
         (bool over, uint256 end) = _over(r, missing == 0);
         if (!over) return false;
         _fineAll(task, number, Role.TRAINER, missing, _terms[task].missedDuty, "commit");
-        if (r.committed == 0) _settle(task, number, Phase.VOID);
+        if (r.committed == 0) _void(task, number);
         else _enter(task, number, Phase.ATTEST, end + _terms[task].windows.attest);
         return true;
     }
@@ -121,26 +124,27 @@ contract RoundsEngine is RoundsRules {
         Round storage r = _rounds[task][number];
         r.flags |= SEED_READ;
         r.seed = value;
-        r.attesters = _committee(task, number, value, Draw.ATTEST);
-        r.toAttest = r.attesters;
+        uint256 attesters = _committee(task, number, value, Draw.ATTEST);
+        r.panel.enrol(attesters, Panel.ATTESTER | Panel.TO_ATTEST);
         _countdown[task] = type(uint256).max;
         emit BeaconRead(task, number, 0, value);
-        emit CommitteeDrawn(task, number, 0, r.attesters);
+        emit CommitteeDrawn(task, number, 0, attesters);
     }
 
     function _stepAttest(uint256 task, uint32 number) private returns (bool) {
         Round storage r = _rounds[task][number];
-        (bool over, uint256 end) = _over(r, r.held == r.committed || r.toAttest == 0);
+        uint256 silent = r.panel.where(Panel.TO_ATTEST, Panel.TO_ATTEST);
+        (bool over, uint256 end) = _over(r, r.held == r.committed || silent == 0);
         if (!over) return false;
         Terms storage t = _terms[task];
         // Whoever was spared by an early close has missed nothing.
-        if (r.held != r.committed) _fineAll(task, number, Role.VERIFIER, r.toAttest, t.missedDuty, "attest");
+        if (r.held != r.committed) _fineAll(task, number, Role.VERIFIER, silent, t.missedDuty, "attest");
         _fineAll(task, number, Role.TRAINER, r.committed & ~r.held, t.withheld, "withheld");
         if (r.held == 0) {
-            _settle(task, number, Phase.VOID);
+            _void(task, number);
             return true;
         }
-        r.sealTarget = IBeacon(t.beacon).targetAfter(uint64(end + t.windows.seal - 1));
+        r.sealTarget = uint48(IBeacon(t.beacon).targetAfter(uint64(end + t.windows.seal - 1)));
         _enter(task, number, Phase.SEAL, end + t.windows.seal);
         return true;
     }
@@ -150,54 +154,56 @@ contract RoundsEngine is RoundsRules {
         IBeacon beacon = IBeacon(_terms[task].beacon);
         if (!beacon.ready(r.sealTarget)) {
             if (!beacon.expired(r.sealTarget)) return false;
-            _settle(task, number, Phase.VOID);
+            _void(task, number);
             return true;
         }
         r.flags |= SEAL_READ;
-        r.seal = beacon.value(r.sealTarget);
-        r.checkers = _committee(task, number, r.seal, Draw.CHECK);
-        r.toVote = r.checkers;
-        emit BeaconRead(task, number, 1, r.seal);
-        emit CommitteeDrawn(task, number, 1, r.checkers);
+        bytes32 value = beacon.value(r.sealTarget);
+        r.seal = value;
+        uint256 checkers = _committee(task, number, value, Draw.CHECK);
+        r.panel.lead(checkers);
+        emit BeaconRead(task, number, 1, value);
+        emit CommitteeDrawn(task, number, 1, checkers);
         _enter(task, number, Phase.VOTE, uint256(r.phaseEnd) + _terms[task].windows.vote);
         return true;
     }
 
     function _stepVote(uint256 task, uint32 number) private returns (bool) {
         Round storage r = _rounds[task][number];
-        (bool over, uint256 end) = _over(r, r.toVote == 0);
+        (bool over, uint256 end) = _over(r, !r.panel.any(Panel.TO_VOTE));
         if (!over) return false;
         _enter(task, number, Phase.REVEAL, end + _terms[task].windows.reveal);
         // Nobody to wait for: the reveals end in the block in which the vote did.
-        if (_unrevealed(r) == 0) _endReveal(task, number, end);
+        if (!r.panel.any(Panel.TO_REVEAL)) _endReveal(task, number, end);
         return true;
     }
 
     function _stepReveal(uint256 task, uint32 number) private returns (bool) {
         Round storage r = _rounds[task][number];
-        (bool over, uint256 end) = _over(r, _unrevealed(r) == 0);
+        (bool over, uint256 end) = _over(r, !r.panel.any(Panel.TO_REVEAL));
         if (over) _endReveal(task, number, end);
         return over;
     }
 
     function _endReveal(uint256 task, uint32 number, uint256 end) private {
         Round storage r = _rounds[task][number];
-        uint256 silent = _unrevealed(r);
+        uint256 silent = r.panel.where(Panel.TO_REVEAL, Panel.TO_REVEAL);
+        uint256 absent = r.panel.where(Panel.TO_VOTE, Panel.TO_VOTE);
         _fineAll(task, number, Role.VERIFIER, silent, _terms[task].unrevealed, "reveal");
-        _fineAll(task, number, Role.VERIFIER, r.toVote, _terms[task].missedDuty, "vote");
-        r.lapsed |= silent;
-        bool quorum = r.revealed.count() >= Payout.quorum(r.checkers.count());
+        _fineAll(task, number, Role.VERIFIER, absent, _terms[task].missedDuty, "vote");
+        if (silent != 0) r.panel.clear(Panel.TO_REVEAL); // they are out of a second attempt
+        uint256 revealed = r.panel.where(Panel.REVEALED, Panel.REVEALED).count();
+        uint256 checkers = r.panel.where(Panel.CHECKER, Panel.CHECKER);
+        bool quorum = revealed >= Payout.quorum(checkers.count());
         if (!quorum && !_is(r, SECOND_VOTE)) {
             r.flags |= SECOND_VOTE;
-            uint256 added = r.verifiers & ~r.checkers & ~SLOTS.convicted(task, Role.VERIFIER);
-            r.checkers |= added;
-            r.toVote |= added;
-            if (added != 0) emit CommitteeDrawn(task, number, 1, r.checkers);
-            if (r.toVote != 0) {
+            uint256 added = r.verifiers & ~checkers & ~_convicts[task].verifiers;
+            r.panel.enrol(added, Panel.CHECKER | Panel.TO_VOTE);
+            if (added != 0) emit CommitteeDrawn(task, number, 1, checkers | added);
+            if (absent | added != 0) {
                 _enter(task, number, Phase.VOTE, end + _terms[task].windows.vote);
                 return;
             }
-            quorum = r.revealed.count() >= Payout.quorum(r.checkers.count());
         }
         _soften(task, number, end, quorum);
     }
@@ -206,12 +212,12 @@ contract RoundsEngine is RoundsRules {
     function _soften(uint256 task, uint32 number, uint256 end, bool quorum) private {
         Round storage r = _rounds[task][number];
         Terms storage t = _terms[task];
-        if (quorum) r.accepted = r.held & r.passed & ~r.challenged & ~uint64(SLOTS.convicted(task, Role.TRAINER));
-        else r.flags |= NO_QUORUM;
-        r.auditTarget = IBeacon(t.beacon).targetAfter(uint64(end + 1));
-        emit Soft(task, number, r.accepted, r.challenged, quorum);
+        uint64 accepted = quorum ? r.held & r.passed & ~r.challenged & ~_convicts[task].trainers : 0;
+        if (!quorum) r.flags |= NO_QUORUM;
+        (r.passed, r.auditTarget) = (accepted, uint48(IBeacon(t.beacon).targetAfter(uint64(end + 1))));
+        emit Soft(task, number, accepted, r.challenged, quorum);
         _enter(task, number, Phase.CHALLENGE, end + t.windows.challenge);
-        COURT.openDocket(task, number, 1, r.verifiers);
+        COURT.openDocket(task, number, 1, r.verifiers & ~_convicts[task].verifiers);
     }
 
     function _stepChallenge(uint256 task, uint32 number) private returns (bool) {
@@ -220,8 +226,9 @@ contract RoundsEngine is RoundsRules {
             IBeacon beacon = IBeacon(_terms[task].beacon);
             if (beacon.ready(r.auditTarget)) {
                 r.flags |= AUDIT_READ;
-                r.audit = beacon.value(r.auditTarget);
-                emit BeaconRead(task, number, 2, r.audit);
+                bytes32 value = beacon.value(r.auditTarget);
+                r.audit = value;
+                emit BeaconRead(task, number, 2, value);
                 return true;
             }
             if (!beacon.expired(r.auditTarget)) return false; // an expired one means that nobody is audited
@@ -230,23 +237,24 @@ contract RoundsEngine is RoundsRules {
         if (!_is(r, AUDITS_FILED)) {
             r.flags |= AUDITS_FILED;
             if (_is(r, AUDIT_READ)) _slashSilent(task, number);
-            COURT.openDocket(task, number, 2, r.verifiers);
+            COURT.openDocket(task, number, 2, r.verifiers & ~_convicts[task].verifiers);
             return true;
         }
-        COURT.poke(task, number);
-        (bool closed,,,) = COURT.outcome(task, number);
-        if (closed) _settle(task, number, _is(r, NO_QUORUM) ? Phase.VOID : Phase.FINAL);
-        return closed;
+        Verdict memory v = COURT.close(task, number);
+        if (v.closed) _settle(task, number, _is(r, NO_QUORUM) ? Phase.VOID : Phase.FINAL, v);
+        return v.closed;
     }
 
     /// Audited checkers that showed no evidence. Whoever is convicted already is not slashed again.
     function _slashSilent(uint256 task, uint32 number) private {
         Round storage r = _rounds[task][number];
-        uint256 left = r.revealed & ~r.posted & ~SLOTS.convicted(task, Role.VERIFIER);
-        for (; left != 0; left &= left - 1) {
-            uint8 position = uint8(left.lowest());
-            (bool audited,,) = _auditOf(task, number, position);
-            if (audited) SLOTS.slash(task, Role.VERIFIER, position, number, 0);
+        for (uint256 seat;; ++seat) {
+            uint256 cell = r.panel.at(seat);
+            if (cell == 0) return;
+            if (cell & (Panel.REVEALED | Panel.POSTED) != Panel.REVEALED) continue;
+            if (_convicts[task].verifiers.has(Panel.positionOf(cell))) continue;
+            (bool audited,,) = _auditOf(task, number, cell);
+            if (audited) SLOTS.slash(task, Role.VERIFIER, Panel.positionOf(cell), number, 0);
         }
     }
 
@@ -264,10 +272,6 @@ contract RoundsEngine is RoundsRules {
         return (complete, block.number);
     }
 
-    function _unrevealed(Round storage r) private view returns (uint256) {
-        return r.checkers & ~r.toVote & ~r.revealed & ~r.lapsed;
-    }
-
     function _committee(uint256 task, uint32 number, bytes32 beacon, uint256 kind) private view returns (uint256) {
         uint256 set = _rounds[task][number].verifiers;
         return Draw.sampleSet(Draw.committee(task, number, beacon, kind), set, set.count(), _terms[task].committee);
@@ -281,41 +285,46 @@ contract RoundsEngine is RoundsRules {
         }
     }
 
+    /// Ends a round that never came before the court.
+    function _void(uint256 task, uint32 number) private {
+        Verdict memory none;
+        _settle(task, number, Phase.VOID, none);
+    }
+
     /// Ends a round for good: fixes who is paid, burns what is forfeited and returns what nobody can claim.
-    function _settle(uint256 task, uint32 number, Phase phase) private {
+    function _settle(uint256 task, uint32 number, Phase phase, Verdict memory v) private {
         Round storage r = _rounds[task][number];
-        (, uint64 guilty, uint64 cleared,) = COURT.outcome(task, number);
-        uint64 convicts = uint64(SLOTS.convicted(task, Role.TRAINER));
-        r.phase = phase;
-        r.paid = (r.accepted | cleared) & ~guilty & ~convicts;
-        r.forfeited = r.verifiers & SLOTS.convicted(task, Role.VERIFIER);
-        // Forfeits burn: what is left after them goes back to the escrow, so they must be gone before.
-        _burnForfeits(task, number, uint256(guilty | (r.accepted & convicts)).count());
-        uint256 returned = _returnRest(task, number);
-        while (_terminal(_rounds[task][_settledThrough[task] + 1].phase)) ++_settledThrough[task];
+        (uint64 accepted, uint64 convicts) = (r.passed, _convicts[task].trainers);
+        uint64 paid = (accepted | v.cleared) & ~v.guilty & ~convicts;
+        (r.phase, r.paid) = (phase, paid);
+        uint256 fallen = uint256(v.guilty | (accepted & convicts)).count();
         emit PhaseChanged(task, number, phase, r.phaseEnd);
-        emit Finalised(task, number, phase, r.paid, returned);
+        emit Finalised(task, number, phase, paid, _distribute(task, number, fallen, v.spent));
+        uint32 through = _progress[task].settledThrough;
+        while (_terminal(_rounds[task][through + 1].phase)) ++through;
+        _progress[task].settledThrough = through;
     }
 
-    function _burnForfeits(uint256 task, uint32 number, uint256 guilty) private {
-        Round storage r = _rounds[task][number];
-        uint256 amount = guilty * _terms[task].price - COURT.spentOf(task, number);
-        for (uint256 left = r.forfeited; left != 0; left &= left - 1) {
-            amount += _verifierFees(task, number, uint8(left.lowest()));
-        }
-        VAULT.burn(_terms[task].token, Accounts.pot(task, number), amount);
-    }
-
-    function _returnRest(uint256 task, uint32 number) private returns (uint256 rest) {
+    /// Empties the pot: what `fallen` trainers have lost and not `spent` on juries burns, and so do the fees of convicted
+    /// verifiers; what the others earned waits for their claims.
+    function _distribute(uint256 task, uint32 number, uint256 fallen, uint256 spent) private returns (uint256 rest) {
         Round storage r = _rounds[task][number];
         Terms storage t = _terms[task];
-        bytes32 pot = Accounts.pot(task, number);
+        uint256 burned = fallen * t.price - spent;
         uint256 owed = uint256(r.paid).count() * t.price;
-        uint256 seats = (r.attesters | r.revealed) & ~r.forfeited;
-        for (; seats != 0; seats &= seats - 1) {
-            owed += _verifierFees(task, number, uint8(seats.lowest()));
+        uint256 forfeited = r.verifiers & _convicts[task].verifiers;
+        if (forfeited != 0) r.forfeited = forfeited;
+        for (uint256 seat;; ++seat) {
+            uint256 cell = r.panel.at(seat);
+            if (cell == 0) break;
+            uint256 fees = _fees(r, t, cell);
+            if (forfeited.has(Panel.positionOf(cell))) {
+                r.panel.toggle(seat, Panel.CLAIMED);
+                burned += fees;
+            } else {
+                owed += fees;
+            }
         }
-        rest = VAULT.balanceOf(t.token, pot) - owed;
-        VAULT.move(t.token, pot, Accounts.escrow(task), rest);
+        return VAULT.settle(t.token, task, number, burned, owed);
     }
 }

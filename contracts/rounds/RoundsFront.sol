@@ -1,16 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRounds} from "../interfaces/IRounds.sol";
+import {Head} from "../libraries/Head.sol";
+import {Phase} from "../libraries/Types.sol";
 import {RoundsEngine} from "./RoundsEngine.sol";
+import {RoundsMembers} from "./RoundsMembers.sol";
 import {RoundsRules} from "./RoundsRules.sol";
 
 /// @title The half of Rounds that people call; transitions run in the engine, on this contract's storage.
-abstract contract RoundsFront is IRounds, RoundsRules {
+abstract contract RoundsFront is RoundsMembers, RoundsRules {
     RoundsEngine public immutable ENGINE;
 
     constructor(address[5] memory core) {
         ENGINE = new RoundsEngine(core);
+    }
+
+    /// The round, which must be in `phase` after whatever is due. Within a window nothing is due that its calls did not do.
+    function _inPhase(uint256 task, uint32 number, Phase phase) internal returns (Round storage r) {
+        r = _rounds[task][number];
+        Head h = _head(r);
+        if (h.isIn(phase, 0) && block.number <= h.phaseEnd()) return r;
+        _sync(task, number);
+        require(r.phase == phase, Rounds_WrongPhase(task, number, r.phase));
     }
 
     /// Performs the transitions that are due; true if there were any.

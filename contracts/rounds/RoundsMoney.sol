@@ -4,12 +4,15 @@ pragma solidity 0.8.37;
 import {IRounds} from "../interfaces/IRounds.sol";
 import {Accounts} from "../libraries/Accounts.sol";
 import {Bits} from "../libraries/Bits.sol";
-import {Phase, Role} from "../libraries/Types.sol";
+import {Head} from "../libraries/Head.sol";
+import {Panel} from "../libraries/Panel.sol";
+import {Role} from "../libraries/Types.sol";
 import {RoundsFront} from "./RoundsFront.sol";
 
 /// @title Tips and claims.
 abstract contract RoundsMoney is RoundsFront {
     using Bits for uint256;
+    using Panel for mapping(uint256 => uint256);
 
     /// @inheritdoc IRounds
     function tip(uint256 task, uint32 number, address to) external {
@@ -22,20 +25,10 @@ abstract contract RoundsMoney is RoundsFront {
         external
         returns (uint256 amount)
     {
-        Terms storage t = _terms[task];
-        bytes32 to = Accounts.free(SLOTS.ownerOf(task, role, position));
-        for (uint256 i; i < rounds.length; ++i) {
-            Round storage r = _rounds[task][rounds[i]];
-            if (!_terminal(r.phase)) _sync(task, rounds[i]);
-            require(_terminal(r.phase), Rounds_WrongPhase(task, rounds[i], r.phase));
-            uint256 due = _due(task, rounds[i], role, position);
-            if (due == 0) continue;
-            if (role == Role.TRAINER) r.claimedTrainers |= uint64(1 << position);
-            else r.claimedVerifiers |= 1 << position;
-            amount += due;
-            VAULT.move(t.token, Accounts.pot(task, rounds[i]), to, due);
-        }
+        amount = role == Role.TRAINER ? _takePrices(task, position, rounds) : _takeFees(task, position, rounds);
         emit Claimed(task, role, position, amount);
+        bytes32 to = Accounts.free(_owners[task][role][position]);
+        VAULT.move(_terms[task].token, Accounts.claims(task), to, amount);
     }
 
     /// @inheritdoc IRounds
@@ -49,19 +42,51 @@ abstract contract RoundsMoney is RoundsFront {
             for (uint256 j; j < i; ++j) {
                 repeated = repeated || rounds[j] == rounds[i];
             }
-            if (!repeated) amount += _due(task, rounds[i], role, position);
+            Round storage r = _rounds[task][rounds[i]];
+            if (repeated || !_terminal(r.phase)) continue;
+            if (role == Role.TRAINER) {
+                if (_isOwed(r, position)) amount += _terms[task].price;
+            } else {
+                (, uint256 cell) = r.panel.find(position);
+                if (cell & Panel.CLAIMED == 0) amount += _fees(r, _terms[task], cell);
+            }
         }
     }
 
-    /// What is still to be paid to a position for a settled round.
-    function _due(uint256 task, uint32 number, Role role, uint8 position) private view returns (uint256) {
-        Round storage r = _rounds[task][number];
-        if (!_terminal(r.phase)) return 0;
-        if (role == Role.TRAINER) {
-            bool owed = position < 64 && uint256(r.paid & ~r.claimedTrainers).has(position);
-            return owed ? _terms[task].price : 0;
+    function _takePrices(uint256 task, uint8 position, uint32[] calldata rounds) private returns (uint256) {
+        uint256 owed;
+        for (uint256 i; i < rounds.length; ++i) {
+            Round storage r = _rounds[task][rounds[i]];
+            if (!_isOwed(r, position) && !_terminal(r.phase)) _finish(task, rounds[i], r);
+            if (!_isOwed(r, position)) continue;
+            r.claimed |= uint64(1 << position);
+            ++owed;
         }
-        if ((r.forfeited | r.claimedVerifiers).has(position)) return 0;
-        return _verifierFees(task, number, position);
+        return owed * _terms[task].price;
+    }
+
+    function _takeFees(uint256 task, uint8 position, uint32[] calldata rounds) private returns (uint256) {
+        (uint256 attested, uint256 marked) = (0, 0); // contributions
+        for (uint256 i; i < rounds.length; ++i) {
+            Round storage r = _rounds[task][rounds[i]];
+            Head h = _head(r);
+            if (!_terminal(h.phase())) _finish(task, rounds[i], r);
+            (uint256 seat_, uint256 cell) = r.panel.find(position);
+            if (cell == 0 || cell & Panel.CLAIMED != 0) continue;
+            r.panel.toggle(seat_, Panel.CLAIMED);
+            if (Panel.attested(cell)) attested += uint256(h.committed()).count();
+            marked += Panel.markedBy(cell);
+        }
+        return attested * _terms[task].attestFee + marked * _terms[task].checkFee;
+    }
+
+    /// Settles a round that only waits for a call.
+    function _finish(uint256 task, uint32 number, Round storage r) private {
+        _sync(task, number);
+        require(_terminal(r.phase), Rounds_WrongPhase(task, number, r.phase));
+    }
+
+    function _isOwed(Round storage r, uint8 position) private view returns (bool) {
+        return position < 64 && uint256(r.paid & ~r.claimed).has(position);
     }
 }

@@ -255,9 +255,17 @@ class Kizuna(Pinned):
         return self._duty("Rounds", "reveal", task, round, ballot, deadline=deadline_block)
 
     def post_evidence(
-        self, task: int, round: int, leaf: bytes, proof: Sequence[bytes], *, deadline_block: int | None = None
+        self,
+        task: int,
+        round: int,
+        ballot: Ballot,
+        leaf: bytes,
+        proof: Sequence[bytes],
+        *,
+        deadline_block: int | None = None,
     ) -> Receipt:
-        return self._duty("Rounds", "postEvidence", task, round, leaf, list(proof), deadline=deadline_block)
+        """Shows a leaf of this seat's evidence, and once more its ballot, which binds the root."""
+        return self._duty("Rounds", "postEvidence", task, round, ballot, leaf, list(proof), deadline=deadline_block)
 
     def report_head(self, task: int, version: bytes) -> Receipt:
         return self._send("Rounds", "reportHead", task, version, intent=f"reportHead/{task}")

@@ -98,11 +98,6 @@ class Reads:
     def commitment(self, task: int, round: int, position: int) -> Digest:
         return Digest(self._view("Rounds", "commitment", task, round, position))
 
-    def ballot(self, task: int, round: int, position: int) -> tuple[int, Digest]:
-        """(marks, evidence root) of a revealed ballot."""
-        marks, root = self._views("Rounds", "ballot", task, round, position)
-        return int(marks), Digest(root)
-
     def claimable(self, task: int, role: Role, position: int, rounds: Sequence[int]) -> int:
         """Wei that `claim` would move."""
         return int(self._view("Rounds", "claimable", task, role, position, list(rounds)))

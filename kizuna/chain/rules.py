@@ -255,6 +255,10 @@ def pot_account(task: int, round: int) -> Digest:
     return _account("pot", task, round)
 
 
+def claims_account(task: int) -> Digest:
+    return _account("claims", task)
+
+
 def stake_account(task: int, role: Role, position: int) -> Digest:
     return _account("stake", task, int(role), position)
 

@@ -30,7 +30,7 @@ contract CourtAuditTest is Ledger {
         rounds.poke(task, 1);
         vm.assertEq(view_(1).paid, 15, "trainers are paid");
         claimAll(1);
-        vm.assertEq(pot(1), 0, "pot");
+        vm.assertEq(unclaimed(1), 0, "pot");
         assertBooks();
     }
 

@@ -50,7 +50,7 @@ contract CourtSharesTest is Ledger {
         settle(1);
         vm.assertEq(view_(1).paid, paid, "paid");
         claimAll(1);
-        vm.assertEq(pot(1), 0, "pot");
+        vm.assertEq(unclaimed(1), 0, "pot");
         assertBooks();
     }
 

@@ -38,7 +38,7 @@ contract CourtVerdictsTest is Ledger {
         settle(1);
         vm.assertEq(view_(1).paid, paid, "paid");
         claimAll(1);
-        vm.assertEq(pot(1), 0, "pot");
+        vm.assertEq(unclaimed(1), 0, "pot");
         assertBooks();
     }
 
@@ -177,7 +177,7 @@ contract CourtVerdictsTest is Ledger {
         assertPhase(1, Phase.VOID);
         vm.assertEq(view_(1).paid, 1, "it alone");
         claimAll(1);
-        vm.assertEq(pot(1), 0, "pot");
+        vm.assertEq(unclaimed(1), 0, "pot");
         assertBooks();
     }
 }

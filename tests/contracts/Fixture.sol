@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Accounts} from "../../contracts/libraries/Accounts.sol";
-import {DocketPhase, DocketView, Phase, Role, Ruling} from "../../contracts/libraries/Types.sol";
+import {Ballot, DocketPhase, DocketView, Phase, Role, Ruling} from "../../contracts/libraries/Types.sol";
 import {Evidence} from "./Evidence.sol";
 import {Moves} from "./Moves.sol";
 
@@ -93,16 +93,16 @@ abstract contract Fixture is Moves {
     /// The leaf that a seat was asked for, and its proof.
     function evidence(uint32 r, uint256 seat) internal view returns (bytes memory leaf, bytes32[] memory proof) {
         (, uint256 index,) = rounds.auditOf(task, r, uint8(seat));
-        (uint128 marks,) = rounds.ballot(task, r, uint8(seat));
-        bytes[] memory all = Evidence.leaves(task, r, seat, passesOf(marks), verifier(seat));
+        bytes[] memory all = Evidence.leaves(task, r, seat, passesOf(ballot(r, seat).marks), verifier(seat));
         (, proof) = Evidence.tree(all, index);
         leaf = all[index];
     }
 
     function post(uint32 r, uint256 seat) internal {
         (bytes memory leaf, bytes32[] memory proof) = evidence(r, seat);
+        Ballot memory b = ballot(r, seat);
         vm.prank(verifier(seat));
-        rounds.postEvidence(task, r, leaf, proof);
+        rounds.postEvidence(task, r, b, leaf, proof);
     }
 
     function postAll(uint32 r) internal {
@@ -132,6 +132,16 @@ abstract contract Fixture is Moves {
 
     function pot(uint32 r) internal view returns (uint256) {
         return held(Accounts.pot(task, r));
+    }
+
+    /// What settled rounds owe and nobody has claimed.
+    function claims() internal view returns (uint256) {
+        return held(Accounts.claims(task));
+    }
+
+    /// What is left of a round's pot, and of what this and earlier rounds owe.
+    function unclaimed(uint32 r) internal view returns (uint256) {
+        return pot(r) + claims();
     }
 
     function escrow() internal view returns (uint256) {

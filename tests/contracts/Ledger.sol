@@ -9,7 +9,7 @@ import {Fixture} from "./Fixture.sol";
 abstract contract Ledger is Fixture {
     function ledger() internal view returns (uint256 sum) {
         sum = burned() + free(INITIATOR) + free(KEEPER) + free(STRANGER) + free(address(this));
-        sum += held(Accounts.escrow(task)) + held(Accounts.bond(task));
+        sum += held(Accounts.escrow(task)) + held(Accounts.bond(task)) + claims();
         for (uint256 i; i < slots.count(task, Role.TRAINER); ++i) {
             sum += free(trainerOwner(i)) + free(trainer(i)) + stakeOf(Role.TRAINER, i);
         }

@@ -38,7 +38,7 @@ contract LifeTest is Ledger {
         vm.assertEq(view_(r).paid, paid, "paid");
         assertBooks();
         claimed += claimAll(r);
-        vm.assertEq(pot(r), 0, "pot is empty once everybody has claimed");
+        vm.assertEq(unclaimed(r), 0, "pot is empty once everybody has claimed");
         assertBooks();
         for (uint256 i; i < Params.VERIFIERS; ++i) {
             delete planned[i];

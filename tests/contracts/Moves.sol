@@ -44,15 +44,22 @@ abstract contract Moves is World {
 
     // --- the moves ---
 
-    /// Opens a round and waits until its seed can be read.
+    /// Opens a round, which may have to wait for evidence, and waits until its seed can be read.
     function openRound(uint32 r) internal {
+        if (r > 2 && phase(r - 2) == Phase.CHALLENGE && block.number <= view_(r - 2).phaseEnd) {
+            vm.roll(view_(r - 2).phaseEnd + 1);
+        }
         advance(r);
         vm.roll(view_(r).seedTarget + 1);
     }
 
+    function root(uint32 r, uint256 i, string memory what) internal pure returns (bytes32) {
+        return keccak256(abi.encode(r, i, what));
+    }
+
     function commit(uint32 r, uint256 i) internal {
         vm.prank(trainer(i));
-        rounds.commit(task, r, keccak256(abi.encode(r, i)), bytes32(i + 1), bytes32(i + 2));
+        rounds.commit(task, r, root(r, i, "manifest"), root(r, i, "receipts"), root(r, i, "leaves"));
     }
 
     function commitAll(uint32 r) internal {

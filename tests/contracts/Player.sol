@@ -103,6 +103,7 @@ contract Player is Ledger {
 
     function checkRounds() external view {
         uint32 through = rounds.settledThrough(task);
+        uint256 owed;
         vm.assertTrue(phase(through + 1) < Phase.FINAL, "settled through the first that is not");
         for (uint32 r = 1; r < rounds.nextRound(task); ++r) {
             for (uint8 d = 1; d <= 2; ++d) {
@@ -115,8 +116,10 @@ contract Player is Ledger {
             vm.assertTrue(v.revealed & ~v.voted == 0 && v.voted & ~v.checkers == 0, "revealed, voted, drawn");
             vm.assertTrue(v.phase >= Phase.FINAL || r > through, "settled up to here");
             if (v.phase < Phase.FINAL) continue;
-            vm.assertEq(pot(r), _owed(r), "a settled pot is what can be claimed");
+            vm.assertEq(pot(r), 0, "a settled pot is empty");
+            owed += _owed(r);
         }
+        vm.assertEq(claims(), owed, "what is kept is what can be claimed");
     }
 
     function _owed(uint32 r) private view returns (uint256 sum) {
@@ -169,7 +172,8 @@ contract Player is Ledger {
         (bool audited,,) = rounds.auditOf(task, r, uint8(seat));
         if (!audited) return;
         (bytes memory leaf, bytes32[] memory proof) = evidence(r, seat);
-        _try(verifier(seat), address(rounds), abi.encodeCall(rounds.postEvidence, (task, r, leaf, proof)));
+        bytes memory call_ = abi.encodeCall(rounds.postEvidence, (task, r, ballot(r, seat), leaf, proof));
+        _try(verifier(seat), address(rounds), call_);
     }
 
     /// A juror rules each dispute by the seed of its docket, now and then another way; it opens what it committed.

@@ -73,7 +73,7 @@ contract RoundsAttestTest is Fixture {
             vm.assertEq(stakeOf(Role.TRAINER, i), 9.75e18, "not held by enough");
         }
         vm.assertEq(claimAll(1), 0.04e18, "who attested is paid in a void round, too");
-        vm.assertEq(pot(1), 0, "and nothing stays behind");
+        vm.assertEq(unclaimed(1), 0, "and nothing stays behind");
     }
 
     function test_only_drawn_attesters_attest_and_only_once() public {
@@ -109,7 +109,7 @@ contract RoundsAttestTest is Fixture {
         advance(1);
         assertPhase(1, Phase.VOID);
         vm.assertEq(claimAll(1), 0.08e18, "the attesters are paid");
-        vm.assertEq(pot(1), 0, "pot");
+        vm.assertEq(unclaimed(1), 0, "pot");
         vm.assertEq(burned(), 0, "nobody is fined");
     }
 

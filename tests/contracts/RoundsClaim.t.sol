@@ -88,10 +88,10 @@ contract RoundsClaimTest is Ledger {
         toSoft(1);
         settle(1);
         uint256 tips = free(KEEPER);
-        vm.assertEq(escrow() + pot(1) + tips, before, "escrow, what is owed, and tips");
-        vm.assertEq(pot(1), 4e18 + 3.6e18 + 0.08e18, "what is owed");
+        vm.assertEq(escrow() + unclaimed(1) + tips, before, "escrow, what is owed, and tips");
+        vm.assertEq(unclaimed(1), 4e18 + 3.6e18 + 0.08e18, "what is owed");
         claimAll(1);
-        vm.assertEq(pot(1), 0, "nothing stays behind");
+        vm.assertEq(unclaimed(1), 0, "nothing stays behind");
     }
 
     function test_a_convict_is_not_paid_for_a_round_accepted_before_and_its_price_burns() public {
@@ -103,6 +103,6 @@ contract RoundsClaimTest is Ledger {
         vm.assertEq(view_(1).paid, 11, "unpaid");
         vm.assertEq(burned() - ash, 1e18, "the price burns");
         claimAll(1);
-        vm.assertEq(pot(1), 0, "pot");
+        vm.assertEq(unclaimed(1), 0, "pot");
     }
 }

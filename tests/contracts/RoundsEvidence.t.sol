@@ -2,13 +2,14 @@
 pragma solidity 0.8.37;
 
 import {IRoundsEvents} from "../../contracts/interfaces/IRounds.sol";
-import {Check, Dispute, Phase, Role, TaskParams} from "../../contracts/libraries/Types.sol";
+import {Ballot, Check, Dispute, Phase, Role, TaskParams} from "../../contracts/libraries/Types.sol";
 import {Evidence} from "./Evidence.sol";
 import {Fixture} from "./Fixture.sol";
 import {Params} from "./Params.sol";
 
 contract RoundsEvidenceTest is Fixture {
     uint256 private seat;
+    Ballot private shown; // the one that `seat` voted
 
     function setUp() public override {
         start(1 << 32);
@@ -22,12 +23,14 @@ contract RoundsEvidenceTest is Fixture {
         joinAll();
         toSoft(1);
         seat = checker(1, 1);
+        Ballot memory b = honest(1, seat);
+        (shown.marks, shown.secret, shown.evidenceRoot, shown.salt) = (b.marks, b.secret, b.evidenceRoot, b.salt);
     }
 
     function refused(bytes memory leaf, bytes32[] memory proof, string memory reason) private {
         vm.expectRevert(abi.encodeWithSelector(IRoundsEvents.Rounds_BadEvidence.selector, reason));
         vm.prank(verifier(seat));
-        rounds.postEvidence(task, 1, leaf, proof);
+        rounds.postEvidence(task, 1, shown, leaf, proof);
     }
 
     function test_the_leaf_that_was_asked_for_becomes_a_dispute_of_docket_2() public {
@@ -50,7 +53,7 @@ contract RoundsEvidenceTest is Fixture {
         vm.roll(view_(1).auditTarget);
         vm.expectRevert(abi.encodeWithSelector(IRoundsEvents.Rounds_WrongPhase.selector, task, 1, Phase.CHALLENGE));
         vm.prank(verifier(seat));
-        rounds.postEvidence(task, 1, "", new bytes32[](0));
+        rounds.postEvidence(task, 1, shown, "", new bytes32[](0));
         readAudit(1);
         uint64 end = view_(1).phaseEnd;
         vm.roll(end);
@@ -60,7 +63,7 @@ contract RoundsEvidenceTest is Fixture {
         vm.roll(end + 1);
         vm.expectRevert(abi.encodeWithSelector(IRoundsEvents.Rounds_WrongPhase.selector, task, 1, Phase.CHALLENGE));
         vm.prank(late);
-        rounds.postEvidence(task, 1, leaf, proof);
+        rounds.postEvidence(task, 1, shown, leaf, proof);
     }
 
     function test_every_fixed_field_of_the_leaf_is_checked() public {
@@ -110,14 +113,14 @@ contract RoundsEvidenceTest is Fixture {
         (bytes memory leaf, bytes32[] memory proof) = evidence(1, seat);
         vm.expectRevert(abi.encodeWithSelector(IRoundsEvents.Rounds_AlreadyDone.selector, task, 1, seat));
         vm.prank(verifier(seat));
-        rounds.postEvidence(task, 1, leaf, proof);
+        rounds.postEvidence(task, 1, shown, leaf, proof);
         uint256 other = nth(31 & ~view_(1).checkers, 0);
         vm.expectRevert(abi.encodeWithSelector(IRoundsEvents.Rounds_NotAudited.selector, task, 1, other));
         vm.prank(verifier(other));
-        rounds.postEvidence(task, 1, leaf, proof);
+        rounds.postEvidence(task, 1, shown, leaf, proof);
         vm.expectRevert(abi.encodeWithSelector(IRoundsEvents.Rounds_NotMember.selector, task, 1, trainer(0)));
         vm.prank(trainer(0));
-        rounds.postEvidence(task, 1, leaf, proof);
+        rounds.postEvidence(task, 1, shown, leaf, proof);
     }
 
     function test_an_audited_checker_that_shows_nothing_is_slashed_without_bounty() public {
@@ -131,7 +134,7 @@ contract RoundsEvidenceTest is Fixture {
         vm.assertEq(claim(Role.VERIFIER, seat, 1), 0, "nothing to claim");
         vm.assertTrue(burned() >= 5e18 + 1.2e18, "both burn");
         claimAll(1);
-        vm.assertEq(pot(1), 0, "pot");
+        vm.assertEq(unclaimed(1), 0, "pot");
     }
 
     function test_every_silent_checker_is_slashed() public {

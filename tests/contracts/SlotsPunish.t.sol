@@ -26,7 +26,7 @@ contract SlotsPunishTest is Ledger {
         return slots.slash(task, role, position, 1, bounties);
     }
 
-    function test_only_the_core_punishes_freezes_and_opens_secrets() public {
+    function test_only_the_core_punishes_and_freezes() public {
         bytes memory refusal = abi.encodeWithSelector(ISlots.Slots_NotCore.selector, STRANGER);
         vm.startPrank(STRANGER);
         vm.expectRevert(refusal);
@@ -39,8 +39,6 @@ contract SlotsPunishTest is Ledger {
         slots.eject(task, Role.TRAINER, 0);
         vm.expectRevert(refusal);
         slots.freeze(task, 1);
-        vm.expectRevert(refusal);
-        slots.openSecret(task, 0, 1, 0);
     }
 
     function test_a_fine_burns() public {
