@@ -100,7 +100,9 @@ contract RoundsEngine is RoundsRules {
         if (!_is(r, SEED_READ)) {
             IBeacon beacon = IBeacon(_terms[task].beacon);
             if (beacon.ready(r.seedTarget)) {
-                _readSeed(task, number, beacon.value(r.seedTarget));
+                (bytes32 seed, uint64 since) = beacon.value(r.seedTarget);
+                _readSeed(task, number, seed);
+                _extend(task, number, since - 1 + uint256(_terms[task].windows.open));
                 return true;
             }
             if (!beacon.expired(r.seedTarget)) return false;
@@ -154,12 +156,14 @@ contract RoundsEngine is RoundsRules {
             return true;
         }
         r.flags |= SEAL_READ;
-        r.seal = beacon.value(r.sealTarget);
+        uint256 since;
+        (r.seal, since) = beacon.value(r.sealTarget);
         r.checkers = _committee(task, number, r.seal, Draw.CHECK);
         r.toVote = r.checkers;
         emit BeaconRead(task, number, 1, r.seal);
         emit CommitteeDrawn(task, number, 1, r.checkers);
-        _enter(task, number, Phase.VOTE, uint256(r.phaseEnd) + _terms[task].windows.vote);
+        if (since < r.phaseEnd) since = r.phaseEnd;
+        _enter(task, number, Phase.VOTE, since + _terms[task].windows.vote);
         return true;
     }
 
@@ -220,8 +224,10 @@ contract RoundsEngine is RoundsRules {
             IBeacon beacon = IBeacon(_terms[task].beacon);
             if (beacon.ready(r.auditTarget)) {
                 r.flags |= AUDIT_READ;
-                r.audit = beacon.value(r.auditTarget);
+                uint256 since;
+                (r.audit, since) = beacon.value(r.auditTarget);
                 emit BeaconRead(task, number, 2, r.audit);
+                _extend(task, number, since - 2 + _terms[task].windows.challenge);
                 return true;
             }
             if (!beacon.expired(r.auditTarget)) return false; // an expired one means that nobody is audited
@@ -256,6 +262,12 @@ contract RoundsEngine is RoundsRules {
         Round storage r = _rounds[task][number];
         (r.phase, r.phaseEnd) = (phase, uint48(phaseEnd));
         emit PhaseChanged(task, number, phase, uint64(phaseEnd));
+    }
+
+    /// Moves the end of the present window back: nobody can do what it is for before its beacon is public.
+    function _extend(uint256 task, uint32 number, uint256 end) private {
+        Round storage r = _rounds[task][number];
+        if (end > r.phaseEnd) _enter(task, number, r.phase, end);
     }
 
     /// Whether a window has ended, and its last block: this one if everybody has done what was asked.
