@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,17 @@ import typer
 
 from kizuna.chain import Deployment, Rpc, keys
 from kizuna.chain import deploy as deploy_contracts
-from kizuna.chain.deployment import FOLDER
+from kizuna.chain.deployment import FOLDER, deploy_drand
+from kizuna.chain.drand import EVMNET
 from kizuna.errors import DeploymentMissing
 from scripts.command import main
+
+
+class Beacon(StrEnum):
+    """What tasks can draw by; block hashes always."""
+
+    BLOCKHASH = "blockhash"
+    DRAND = "drand"
 
 
 def deploy(
@@ -22,17 +31,19 @@ def deploy(
     ] = None,
     test_token: Annotated[bool, typer.Option(help="Deploy the worthless token with a faucet as well.")] = False,
     deployments: Annotated[Path, typer.Option(help="Folder of the deployment files.")] = FOLDER,
+    beacon: Annotated[Beacon, typer.Option(help="drand: add a beacon that follows drand's evmnet.")] = Beacon.BLOCKHASH,
     again: Annotated[bool, typer.Option(help="Deploy even though this chain has a deployment.")] = False,
 ) -> None:
     """Deploy the contracts and write deployments/<chainId>.json."""
     account = keys.load(key, passphrase_file=passphrase_file)
     client = Rpc(rpc)
-    if not again:
-        standing = _standing(client, deployments)
-        if standing is not None:
-            typer.echo(f"chain {standing.chain_id} has its contracts already: pass --again for new ones")
-            return
-    deployed = deploy_contracts(client, account, token=test_token)
+    standing = None if again else _standing(client, deployments)
+    if standing is not None and beacon in standing.beacons:
+        typer.echo(f"chain {standing.chain_id} has its contracts already: pass --again for new ones")
+        return
+    deployed = standing or deploy_contracts(client, account, token=test_token)
+    if beacon is Beacon.DRAND:
+        deployed = deploy_drand(client, account, deployed, EVMNET)
     show(deployed)
     typer.echo(f"written to {deployed.write(deployments)}")
 

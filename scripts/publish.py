@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from kizuna.chain import Kizuna, Money, TaskParams, Windows, keys, rules
+from kizuna.chain import Deployment, Kizuna, Money, TaskParams, Windows, keys, rules
 from kizuna.chain.deployment import FOLDER
 from kizuna.economics import Attack, attacks
 from kizuna.errors import ConfigError, TaskInvalid
@@ -18,7 +18,7 @@ from kizuna.store import DAG_CBOR, Cid, FlatFs, dagcbor, unixfs
 from kizuna.store.gateway import Gateway
 from kizuna.store.mirror import Wanted, request_pull
 from kizuna.task import TaskSpec, load
-from kizuna.types import Digest
+from kizuna.types import Address, Digest
 from scripts.command import main
 
 MAX_MODEL_BYTES = 1 << 36
@@ -149,7 +149,7 @@ def task_params(
     seats, v, inner = spec.seats, spec.verification, spec.inner
     params = TaskParams(
         token=chain.deployment.token if token == chain.deployment.token else token,  # type: ignore[arg-type]
-        beacon=chain.deployment.beacon,
+        beacon=beacon_of(spec, chain.deployment),
         spec=Digest(spec_digest),
         genesis=Digest(genesis_digest),
         numerics_id=Digest(numerics),
@@ -173,6 +173,16 @@ def task_params(
     if spec.money.wei("budget") < reserve:
         raise TaskInvalid("money.budget", f"one round reserves up to {reserve / spec.money.wei('price'):.2f} prices")
     return params
+
+
+def beacon_of(spec: TaskSpec, deployment: Deployment) -> Address:
+    """The contract that the task draws by. Raises ConfigError where the deployment has none of this kind."""
+    address = deployment.beacons.get(spec.beacon)
+    if address is None:
+        raise ConfigError(
+            f"this deployment has no {spec.beacon} beacon: add one with `kizuna deploy --beacon {spec.beacon}`"
+        )
+    return address
 
 
 def _read_model(directory: Path) -> dict[str, bytes]:

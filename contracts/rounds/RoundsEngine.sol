@@ -10,7 +10,8 @@ import {Phase, Role, TaskParams, TaskState} from "../libraries/Types.sol";
 import {Wired} from "../Wired.sol";
 import {RoundsRules} from "./RoundsRules.sol";
 
-/// @title The phases of a round. Every deadline counts from the last block of the phase before, never from the call.
+/// @title The phases of a round. Every deadline counts from the last block of the phase before, or from the block with
+/// which the beacon that it waits for became public, never from the call.
 /// @notice The second half of Rounds, which runs it by delegatecall on its own storage: together they would exceed the
 /// size limit of a contract (EIP-170). Called directly it moves nothing, since no core contract knows its address.
 contract RoundsEngine is RoundsRules {

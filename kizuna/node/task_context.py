@@ -87,6 +87,8 @@ def load_context(chain: Reads, task: int, blocks: Blocks, fetcher: Fetcher) -> T
     if not 1 <= task <= chain.task_count():
         raise TaskInvalid("task", f"this deployment has tasks 1 to {chain.task_count()}, not {task}")
     params = chain.params(task)
+    if params.beacon not in chain.deployment.beacons.values():
+        raise TaskInvalid("beacon", f"{params.beacon} is none of this deployment's: it could draw whom it likes")
     record = fetcher.fetch_block(Cid(params.spec, DAG_CBOR))
     spec = TaskSpec.from_record(dagcbor.decode(record))
     return TaskContext(task, params, spec, fetch_directory(blocks, fetcher, params.genesis, MAX_GENESIS))

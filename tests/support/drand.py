@@ -1,22 +1,26 @@
-"""A drand network whose key the tests hold, and its hash to the curve, straight from RFC 9380 and py_ecc."""
+"""A drand network whose key the tests hold: its hash to the curve, straight from RFC 9380, py_ecc, an HTTP relay."""
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
+from types import TracebackType
 
 from py_ecc.optimized_bn128 import (
     FQ,
     FQ2,
-    G1,
     G2,
     b2,
     curve_order,
     field_modulus,
     is_inf,
     multiply,
-    neg,
     normalize,
     pairing,
 )
@@ -142,17 +146,6 @@ def stray_key() -> bytes:
     raise AssertionError("none found")
 
 
-def negated(signature: bytes) -> bytes:
-    """The other point with the same x."""
-    point = (int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
-    return encode_g1(_affine(neg(_g1(point))))
-
-
-def multiple(n: int) -> Point:
-    """n times the generator of G1."""
-    return _affine(multiply(G1, n))
-
-
 def _key(x: FQ2, y: FQ2) -> bytes:
     words = chain.from_iterable(reversed(part.coeffs) for part in (x, y))
     return b"".join(int(word).to_bytes(32, "big") for word in words)
@@ -165,3 +158,60 @@ def _g1(point: Point) -> tuple[FQ, FQ, FQ]:
 def _affine(point: tuple[FQ, FQ, FQ]) -> Point:
     x, y = normalize(point)
     return int(x), int(y)
+
+
+# --- an HTTP endpoint ---
+
+Answer = tuple[int, bytes]
+
+
+class Endpoint:
+    """Serves what `answer` gives for a path, on a free port of this machine, until the context ends."""
+
+    def __init__(self, answer: Callable[[str], Answer]) -> None:
+        self.asked: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer, self.asked))
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def relay(signer: Signer, chain_hash: bytes) -> Callable[[str], Answer]:
+    """What an honest relay answers."""
+    prefix = f"/{chain_hash.hex()}/public/"
+
+    def answer(path: str) -> Answer:
+        if not path.startswith(prefix):
+            return 404, b"{}"
+        return 200, json.dumps(signer.beacon(int(path.removeprefix(prefix)))).encode()
+
+    return answer
+
+
+def _handler(answer: Callable[[str], Answer], asked: list[str]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            status, body = answer(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with suppress(ConnectionError):  # a client that has read enough hangs up
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Tests print nothing."""
+
+    return Handler
