@@ -14,10 +14,10 @@ contract BlockhashBeacon is IBeacon {
     }
 
     /// @inheritdoc IBeacon
-    function value(uint64 target) external view returns (bytes32) {
+    function value(uint64 target) external view returns (bytes32 randomness, uint64 since) {
         require(!expired(target), Beacon_Expired(target));
         require(ready(target), Beacon_NotReady(target));
-        return blockhash(target);
+        return (blockhash(target), target);
     }
 
     /// @inheritdoc IBeacon

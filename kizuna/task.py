@@ -134,13 +134,6 @@ class Windows(_Section):
     jcommit: Count = 20
     jreveal: Count = 5
 
-    @model_validator(mode="after")
-    def _beacons_readable(self) -> Self:
-        # A block hash can be read for 250 blocks; the seed and the seal are read inside these windows.
-        if self.open > 240 or self.vote > 240 or self.challenge > 240:
-            raise ValueError("open, vote and challenge may not exceed 240 blocks: a block hash is gone after 250")
-        return self
-
 
 class Money(_Section):
     """`price` in whole tokens for one quota of work; everything else in units of that price."""
@@ -195,6 +188,7 @@ class TaskSpec(_Section):
     environment: Environment
     inner: Inner = Inner()
     aggregation: Literal["mean"] = "mean"
+    beacon: Literal["blockhash", "drand"] = "blockhash"
     mirrors: Annotated[tuple[MirrorUrl, ...], Field(max_length=16)] = ()
     verification: Verification = Verification()
     seats: Seats = Seats()
@@ -204,7 +198,12 @@ class TaskSpec(_Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        v, m = self.verification, self.money
+        v, m, w = self.verification, self.money, self.windows
+        # The beacons are read inside these windows, and a block hash can be for 250 blocks.
+        if self.beacon == "blockhash" and max(w.open, w.vote, w.challenge) > 240:
+            raise ValueError(
+                "windows: open, vote and challenge may not exceed 240 blocks: a block hash is gone after 250"
+            )
         if v.segments > self.inner.segments:
             raise ValueError(f"verification.segments: a round has only {self.inner.segments} segments")
         if v.rollouts > self.inner.groups_per_segment:
@@ -253,7 +252,7 @@ def load(path: Path) -> TaskSpec:
 
 
 class _Strict(yaml.SafeLoader):
-    """Plain YAML: no aliases, by which a small file grows without end, and no key twice, of which the last would win."""
+    """Plain YAML: no aliases, by which a small file grows without end, and no key twice: the last would win."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):

@@ -22,7 +22,7 @@ from scripts.command import main
 ROOT = Path(__file__).resolve().parent.parent
 SOLC = ROOT / "scripts" / "solc"
 ABI = ROOT / "kizuna" / "chain" / "abi"
-CONTRACTS = ("Vault", "Tasks", "Slots", "Rounds", "Court", "BlockhashBeacon", "TestToken")
+CONTRACTS = ("Vault", "Tasks", "Slots", "Rounds", "Court", "BlockhashBeacon", "DrandBeacon", "TestToken")
 
 
 def build_contracts(check: Annotated[bool, typer.Option(help="Write nothing; fail on drift.")] = False) -> None:

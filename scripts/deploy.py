@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,17 @@ import typer
 
 from kizuna.chain import Deployment, Rpc, keys
 from kizuna.chain import deploy as deploy_contracts
-from kizuna.chain.deployment import FOLDER
+from kizuna.chain.deployment import FOLDER, deploy_drand
+from kizuna.chain.drand import EVMNET
 from kizuna.errors import ConfigError, DeploymentMissing
 from scripts.command import LOCAL_RPC, Deployments, KeyFile, PassphraseFile, RpcUrl, main
+
+
+class Beacon(StrEnum):
+    """What tasks can draw by; block hashes always."""
+
+    BLOCKHASH = "blockhash"
+    DRAND = "drand"
 
 
 def deploy(
@@ -23,6 +32,7 @@ def deploy(
         bool, typer.Option("--test-token", help="Deploy the worthless token with a faucet as well.")
     ] = False,
     deployments: Deployments = FOLDER,
+    beacon: Annotated[Beacon, typer.Option(help="drand: add a beacon that follows drand's evmnet.")] = Beacon.BLOCKHASH,
     again: Annotated[bool, typer.Option("--again", help="Deploy even though this chain has a deployment.")] = False,
 ) -> None:
     """Deploy the contracts to a chain and write deployments/<chain id>.json, which everybody else needs.
@@ -36,12 +46,13 @@ def deploy(
     account = keys.load(key, passphrase_file=passphrase_file)
     require_writable(deployments)
     client = Rpc(rpc)
-    if not again:
-        found = standing(client, deployments)
-        if found is not None:
-            typer.echo(f"chain {found.chain_id} has its contracts already: pass --again for new ones")
-            return
-    deployed = deploy_contracts(client, account, token=test_token)
+    found = None if again else standing(client, deployments)
+    if found is not None and beacon in found.beacons:
+        typer.echo(f"chain {found.chain_id} has its contracts already: pass --again for new ones")
+        return
+    deployed = found or deploy_contracts(client, account, token=test_token)
+    if beacon is Beacon.DRAND:
+        deployed = deploy_drand(client, account, deployed, EVMNET)
     show(deployed)
     typer.echo(f"written to {deployed.write(deployments)}")
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from kizuna.chain import Kizuna, Money, TaskParams, Windows, errors, keys, parse_address, rules
+from kizuna.chain import Deployment, Kizuna, Money, TaskParams, Windows, errors, keys, parse_address, rules
 from kizuna.chain.abi import artifact
 from kizuna.chain.deployment import FOLDER
 from kizuna.chain.structs import to_abi
@@ -177,7 +177,7 @@ def prepare(spec: TaskSpec, chain: Kizuna, blocks: FlatFs, console: Console, *, 
 
 def _without_content(spec: TaskSpec, chain: Kizuna, token: Address) -> TaskParams:
     start = chain.block.number + spec.seats.start_after
-    return replace(params_of(spec), token=token, beacon=chain.deployment.beacon, start_block=start)
+    return replace(params_of(spec), token=token, beacon=beacon_of(spec, chain.deployment), start_block=start)
 
 
 def currency_of(token: str | None, chain: Kizuna) -> Address:
@@ -267,6 +267,16 @@ def params_of(spec: TaskSpec) -> TaskParams:
     if spec.environment.name not in ENVIRONMENTS:
         raise TaskInvalid("environment.name", f"unknown; there are: {', '.join(ENVIRONMENTS)}")
     return params
+
+
+def beacon_of(spec: TaskSpec, deployment: Deployment) -> Address:
+    """The contract that the task draws by. Raises ConfigError where the deployment has none of this kind."""
+    address = deployment.beacons.get(spec.beacon)
+    if address is None:
+        raise ConfigError(
+            f"this deployment has no {spec.beacon} beacon: add one with `kizuna deploy --beacon {spec.beacon}`"
+        )
+    return address
 
 
 def _read_model(directory: Path) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ import typer
 
 from kizuna.chain import keys
 from kizuna.chain.deployment import FOLDER
+from kizuna.chain.drand import ENDPOINTS
 from kizuna.errors import ConfigError
 from kizuna.types import Role
 from scripts.command import (
@@ -35,6 +36,14 @@ def train(
         "state/trainer"
     ),
     mirror: Mirrors = None,
+    drand: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where to fetch drand's rounds, if the task draws by them; repeatable.",
+            metavar="URL",
+            show_default="the public relays",
+        ),
+    ] = None,
     deployments: Deployments = FOLDER,
     listen: Annotated[
         str, typer.Option(help="Where to serve content; port 0 picks one.", metavar="HOST:PORT")
@@ -75,6 +84,7 @@ def train(
         rpc=rpc,
         state=state,
         mirrors=mirrors,
+        drand=tuple(checked_url("--drand", url) for url in drand or ()) or ENDPOINTS,
         deployments=deployments,
         listen=listen_at,
         public_url=reached_at,

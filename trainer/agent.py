@@ -83,17 +83,16 @@ class Trainer:
     # --- a round ---
 
     def _work(self, chain: Pinned, position: int, round: int) -> None:
-        view = chain.round(self.node.task, round)
+        view = chain.round_ahead(self.node.params, self.node.task, round)
         if view.phase in SOFT and round < self.node.params.rounds:
             self.node.versions.base_of(chain, round + 1)  # ready when the next round opens
         mine = view.trainers >> position & 1 and not view.committed >> position & 1
         if view.phase is not Phase.OPEN or not mine or round in self._missed:
             return
         self.node.versions.base_of(chain, round)  # may take longer than the seed does
-        seed = chain.seed(self.node.task, round)
-        if seed is None:
+        if view.seed == ZERO_DIGEST:
             return
-        config, training = self._prepare(chain, round, position, seed)
+        config, training = self._prepare(chain, round, position, view.seed)
         for record in training:
             self.drafts.save(config, record)
             self.node.say(f"segment {record.segment + 1} of {config.segments} trained", round=round)

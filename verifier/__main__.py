@@ -9,6 +9,7 @@ import typer
 
 from kizuna.chain import keys
 from kizuna.chain.deployment import FOLDER
+from kizuna.chain.drand import ENDPOINTS
 from kizuna.types import Role
 from scripts.command import (
     LOCAL_RPC,
@@ -32,6 +33,14 @@ def verify(
         "state/verifier"
     ),
     mirror: Mirrors = None,
+    drand: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where to fetch drand's rounds, if the task draws by them; repeatable.",
+            metavar="URL",
+            show_default="the public relays",
+        ),
+    ] = None,
     deployments: Deployments = FOLDER,
     lazy: Annotated[
         bool, typer.Option("--lazy", help="For demonstrations and tests: pass everything unseen. It costs the stake.")
@@ -58,6 +67,7 @@ def verify(
         rpc=rpc,
         state=state,
         mirrors=mirrors,
+        drand=tuple(checked_url("--drand", url) for url in drand or ()) or ENDPOINTS,
         deployments=deployments,
     )
     run(Role.VERIFIER, options, account, lambda node: Verifier(node, is_lazy=lazy))

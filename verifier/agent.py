@@ -85,7 +85,7 @@ class Verifier:
         task, params = self.node.task, self.node.params
         view = self._ahead(chain, round)
         contested = view.phase is Phase.CHALLENGE
-        audit = _audit(chain, view) if contested else None
+        audit = view.audit if contested and view.audit != ZERO_DIGEST else None
         return RoundState(
             round=round,
             view=view,
@@ -279,9 +279,8 @@ class Verifier:
         if saved is None:
             raise StoreError("the evidence of this round is not on this disk: it cannot be shown")
         ballot, leaves = saved
-        view = chain.round(self.node.task, duty.round)
-        audit = _audit(chain, view)
-        index = None if audit is None else self._asked(duty.round, view, audit)
+        view = self._ahead(chain, duty.round)
+        index = None if view.audit == ZERO_DIGEST else self._asked(duty.round, view, view.audit)
         if index is None:
             return
         proof = index_tree.prove(leaves, index)
@@ -321,8 +320,3 @@ class Verifier:
             seal=view.seal,
             secret=Digest(secret),
         )
-
-
-def _audit(chain: Pinned, view: RoundView) -> Digest | None:
-    """The audit beacon of a round, off chain as soon as its block exists: the first call that needs it captures it."""
-    return view.audit if view.audit != ZERO_DIGEST else chain.beacon(view.audit_target)

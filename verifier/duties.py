@@ -82,8 +82,8 @@ def _of_round(state: RoundState, position: int, block: int, windows: Windows) ->
 
 def _awaits_audit(state: RoundState, position: int, block: int) -> bool:
     """Whether this checker may be asked for evidence any moment: whoever is busy judging then could lose its stake."""
-    soon = block <= min(state.view.audit_target + 1, state.view.phase_end)
-    return bool(state.view.revealed >> position & 1) and state.audit is None and soon
+    checked = bool(state.view.revealed >> position & 1)
+    return checked and state.audit is None and block <= state.view.phase_end
 
 
 def _of_docket(

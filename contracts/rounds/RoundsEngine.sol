@@ -11,7 +11,8 @@ import {Phase, Role, TaskParams, TaskState, Verdict} from "../libraries/Types.so
 import {Wired} from "../Wired.sol";
 import {RoundsRules} from "./RoundsRules.sol";
 
-/// @title The phases of a round. Every deadline counts from the last block of the phase before, never from the call.
+/// @title The phases of a round. Every deadline counts from the last block of the phase before, or from the block with
+/// which the beacon that it waits for became public, never from the call.
 /// @notice The second half of Rounds, which runs it by delegatecall on its own storage: together they would exceed the
 /// size limit of a contract (EIP-170). Called directly it moves nothing, since no core contract knows its address.
 contract RoundsEngine is RoundsRules {
@@ -103,7 +104,9 @@ contract RoundsEngine is RoundsRules {
         if (!_is(r, SEED_READ)) {
             IBeacon beacon = IBeacon(_terms[task].beacon);
             if (beacon.ready(r.seedTarget)) {
-                _readSeed(task, number, beacon.value(r.seedTarget));
+                (bytes32 seed, uint64 since) = beacon.value(r.seedTarget);
+                _readSeed(task, number, seed);
+                _extend(task, number, since - 1 + uint256(_terms[task].windows.open));
                 return true;
             }
             if (!beacon.expired(r.seedTarget)) return false;
@@ -158,13 +161,14 @@ contract RoundsEngine is RoundsRules {
             return true;
         }
         r.flags |= SEAL_READ;
-        bytes32 value = beacon.value(r.sealTarget);
+        (bytes32 value, uint256 since) = beacon.value(r.sealTarget);
         r.seal = value;
         uint256 checkers = _committee(task, number, value, Draw.CHECK);
         r.panel.lead(checkers);
         emit BeaconRead(task, number, 1, value);
         emit CommitteeDrawn(task, number, 1, checkers);
-        _enter(task, number, Phase.VOTE, uint256(r.phaseEnd) + _terms[task].windows.vote);
+        if (since < r.phaseEnd) since = r.phaseEnd;
+        _enter(task, number, Phase.VOTE, since + _terms[task].windows.vote);
         return true;
     }
 
@@ -226,9 +230,10 @@ contract RoundsEngine is RoundsRules {
             IBeacon beacon = IBeacon(_terms[task].beacon);
             if (beacon.ready(r.auditTarget)) {
                 r.flags |= AUDIT_READ;
-                bytes32 value = beacon.value(r.auditTarget);
+                (bytes32 value, uint256 since) = beacon.value(r.auditTarget);
                 r.audit = value;
                 emit BeaconRead(task, number, 2, value);
+                _extend(task, number, since - 2 + _terms[task].windows.challenge);
                 return true;
             }
             if (!beacon.expired(r.auditTarget)) return false; // an expired one means that nobody is audited
@@ -264,6 +269,12 @@ contract RoundsEngine is RoundsRules {
         Round storage r = _rounds[task][number];
         (r.phase, r.phaseEnd) = (phase, uint48(phaseEnd));
         emit PhaseChanged(task, number, phase, uint64(phaseEnd));
+    }
+
+    /// Moves the end of the present window back: nobody can do what it is for before its beacon is public.
+    function _extend(uint256 task, uint32 number, uint256 end) private {
+        Round storage r = _rounds[task][number];
+        if (end > r.phaseEnd) _enter(task, number, r.phase, end);
     }
 
     /// Whether a window has ended, and its last block: this one if everybody has done what was asked.

@@ -23,6 +23,7 @@ CORE = ("Vault", "Tasks", "Slots", "Rounds", "Court", "BlockhashBeacon")
 """The contracts of a deployment in the order they are created; addresses depend on it."""
 
 TOKEN = "TestToken"
+DRAND = "DrandBeacon"
 _FOLDER = Path(__file__).parent / "abi"
 
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from eth_account.signers.base import BaseAccount
 
 from kizuna.chain import hashes, history, permits
-from kizuna.chain.abi import TOKEN, artifact
+from kizuna.chain.abi import DRAND, TOKEN, artifact
 from kizuna.chain.cursor import EventLog
 from kizuna.chain.deployment import FOLDER, Deployment
 from kizuna.chain.events import Event, Joined, TaskCreated, decode
@@ -274,6 +274,12 @@ class Kizuna(Pinned):
         self, task: int, role: Role, position: int, rounds: Sequence[int], *, intent: str | None = None
     ) -> Receipt:
         return self._send("Rounds", "claim", task, role, position, list(rounds), intent=intent)
+
+    # --- drand ---
+
+    def post_drand(self, round: int, signature: bytes) -> Receipt:
+        """Posts what the network signed. Raises DrandBeacon_AlreadyPosted where somebody was faster."""
+        return self._send(DRAND, "post", round, signature, intent=f"drand/{round}")
 
     # --- court ---
 

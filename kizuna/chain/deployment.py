@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from eth_abi.abi import encode as abi_encode
 from eth_account.signers.base import BaseAccount
 
 from kizuna.chain import fees
-from kizuna.chain.abi import CORE, TOKEN, artifact
+from kizuna.chain.abi import CORE, DRAND, TOKEN, artifact
+from kizuna.chain.drand import Network
 from kizuna.chain.intents import Call
 from kizuna.chain.journal import Journal
 from kizuna.chain.outbox import Outbox
@@ -69,6 +70,12 @@ class Deployment:
     @property
     def beacon(self) -> Address:
         return self.contracts["BlockhashBeacon"].address
+
+    @property
+    def beacons(self) -> dict[str, Address]:
+        """The beacons that a task can name."""
+        drand = self.contracts.get(DRAND)
+        return {"blockhash": self.beacon} | ({} if drand is None else {"drand": drand.address})
 
     @property
     def token(self) -> Address | None:
@@ -204,6 +211,22 @@ def describe(rpc: Rpc, created: Mapping[str, Creation], *, first_block: int) -> 
     return Deployment(rpc.chain_id(), first_block, rpc.block(first_block).hash, contracts)
 
 
+def deploy_drand(rpc: Rpc, account: BaseAccount, deployment: Deployment, network: Network) -> Deployment:
+    """The deployment with a beacon of a drand network, new or in place of the one it has. Raises as `deploy`."""
+    compiled = artifact(DRAND)
+    code = compiled.bytecode + abi_encode([kind for _, kind in compiled.constructor], network.arguments)
+    outbox = Outbox(Journal(":memory:"), rpc, account)
+    try:
+        receipt = outbox.send(DRAND, Call(None, code), gas=creation_gas(code))
+    finally:
+        outbox.close()
+    if receipt.contract is None:
+        raise ChainError(f"{DRAND} was not created: are the parameters those of a network?")
+    address = parse_address(receipt.contract)
+    made = Deployed(address, _keccak_hex(rpc.code(address, at=rpc.head())), compiled.abi_hash)
+    return replace(deployment, contracts={**deployment.contracts, DRAND: made})
+
+
 def create_address(sender: str, nonce: int) -> Address:
     """The address of the contract that `sender` creates with `nonce`."""
     encoded: bytes = rlp.encode([bytes.fromhex(sender[2:]), nonce])
@@ -245,7 +268,7 @@ def _parse(path: Path, content: Any) -> Deployment:
         if len(block_hash) != 32:
             raise ValueError("its hash has not 32 bytes")
         contracts = {}
-        for name in (*CORE, *([TOKEN] if TOKEN in content["contracts"] else [])):
+        for name in (*CORE, *(name for name in (TOKEN, DRAND) if name in content["contracts"])):
             at = f"contracts.{name}"
             entry = content["contracts"][name]
             at = f"contracts.{name}.address"

@@ -16,7 +16,7 @@ from typing import Any
 from eth_abi.abi import decode as abi_decode
 from eth_abi.exceptions import DecodingError
 
-from kizuna.chain.abi import CORE, TOKEN, ErrorType, artifact, error_type
+from kizuna.chain.abi import CORE, DRAND, TOKEN, ErrorType, artifact, error_type
 from kizuna.errors import DeploymentMissing, Reverted
 
 _OPEN_ZEPPELIN = (
@@ -72,7 +72,7 @@ def by_selector() -> dict[bytes, type[Reverted]]:
     for signature in (*_OPEN_ZEPPELIN, *_SOLIDITY):
         kind = _parse(signature)
         kinds[kind.selector] = kind
-    for name in (*CORE, TOKEN):
+    for name in (*CORE, DRAND, TOKEN):
         try:
             kinds.update({kind.selector: kind for kind in artifact(name).errors})
         except DeploymentMissing:

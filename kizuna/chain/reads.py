@@ -8,13 +8,16 @@ from typing import Any
 from eth_abi.exceptions import DecodingError
 
 from kizuna.chain import rules
-from kizuna.chain.abi import TOKEN, artifact
-from kizuna.chain.ahead import ahead
+from kizuna.chain.abi import DRAND, TOKEN, artifact
+from kizuna.chain.ahead import Published, ahead, awaited
 from kizuna.chain.deployment import Deployment
 from kizuna.chain.rpc import Block, Rpc
 from kizuna.chain.structs import Dispute, DocketView, RoundView, Slot, TaskParams, TaskState, from_abi, to_abi
 from kizuna.errors import ConfigError, DeploymentMissing
-from kizuna.types import ZERO_DIGEST, Address, Digest, Phase, Role
+from kizuna.types import ZERO_DIGEST, Address, Digest, Role
+
+_BEACON = "BlockhashBeacon"
+"""Its ABI is that of every beacon."""
 
 
 class Reads:
@@ -108,29 +111,44 @@ class Reads:
         return bool(audited), int(index), int(leaves)
 
     def seed(self, task: int, round: int) -> Digest | None:
-        """The round's seed, off chain as soon as its block exists; None before, or if it expired unread."""
-        view = self.round(task, round)
-        return view.seed if view.seed != ZERO_DIGEST else self.beacon(view.seed_target)
+        """The round's seed as soon as it is public; None before, or if it expired unread."""
+        seed = self.round_ahead(self.params(task), task, round).seed
+        return None if seed == ZERO_DIGEST else seed
 
-    def beacon(self, target: int) -> Digest | None:
-        """What the block-hash beacon will give for `target`; None before that block, or where it has expired.
-
-        The hash is known one block before any call can capture it.
-        """
-        if not target or target > self.block.number:
+    def published(self, beacon: str, target: int) -> Published | None:
+        """What a call in the next block can read of `beacon` for `target`; None where it is not public, or expired."""
+        if beacon == self.deployment.beacon:
+            return self._block_hash(target)
+        if not target or not self.beacon_ready(beacon, target):
             return None
-        if target < self.block.number and not self.beacon_ready(target):
-            return None
-        return self.rpc.block(target).hash
+        value, since = self._views(_BEACON, "value", target, to=beacon)
+        return Published(Digest(value), int(since))
 
     def round_ahead(self, params: TaskParams, task: int, round: int) -> RoundView:
         """The round as a transaction in the next block will find it."""
         view = self.round(task, round)
-        seal = self.beacon(view.seal_target) if view.phase is Phase.SEAL else None
-        return ahead(view, params, task=task, round=round, block=self.block.number, seal=seal)
+        published = self.published(params.beacon, awaited(view))
+        return ahead(view, params, task=task, round=round, block=self.block.number, published=published)
 
-    def beacon_ready(self, target: int) -> bool:
-        return bool(self._view("BlockhashBeacon", "ready", target))
+    def beacon_ready(self, beacon: str, target: int) -> bool:
+        return bool(self._view(_BEACON, "ready", target, to=beacon))
+
+    def beacon_expired(self, beacon: str, target: int) -> bool:
+        return bool(self._view(_BEACON, "expired", target, to=beacon))
+
+    # --- drand ---
+
+    def drand_chain_hash(self) -> Digest:
+        """The network that the deployment's drand beacon follows."""
+        return Digest(self._view(DRAND, "CHAIN_HASH"))
+
+    def drand_time_of(self, round: int) -> int:
+        """Unix time at which the network publishes a round."""
+        return int(self._view(DRAND, "timeOf", round))
+
+    def check_drand(self, round: int, signature: bytes) -> Digest:
+        """The randomness of a round. Raises by name where the signature is not the network's."""
+        return Digest(self._view(DRAND, "check", round, signature))
 
     # --- court ---
 
@@ -184,13 +202,22 @@ class Reads:
 
     # --- inside ---
 
+    def _block_hash(self, target: int) -> Published | None:
+        # It is known one block before any call can capture it.
+        head = self.block.number
+        if not target or target > head:
+            return None
+        if target < head and not self.beacon_ready(self.deployment.beacon, target):
+            return None
+        return Published(self.rpc.block(target).hash, target)
+
     def at(self, block: Block | int) -> Reads:
         """The same reads, all about one block."""
         fixed = self.rpc.block(block) if isinstance(block, int) else block
         return Reads(self.rpc, self.deployment, lambda: fixed)
 
-    def _views(self, contract: str, name: str, *args: Any) -> tuple[Any, ...]:
-        address = self.deployment.contracts[contract].address
+    def _views(self, contract: str, name: str, *args: Any, to: str | None = None) -> tuple[Any, ...]:
+        address = to or self.deployment.contracts[contract].address
         function = artifact(contract).functions[name]
         answer = self.rpc.call(address, function.encode(*map(to_abi, args)), at=self.block)
         try:
@@ -198,8 +225,8 @@ class Reads:
         except DecodingError:
             raise DeploymentMissing(f"{contract}.{name} did not answer at {address}: is it of this chain?") from None
 
-    def _view(self, contract: str, name: str, *args: Any) -> Any:
-        return self._views(contract, name, *args)[0]
+    def _view(self, contract: str, name: str, *args: Any, to: str | None = None) -> Any:
+        return self._views(contract, name, *args, to=to)[0]
 
     def _token(self, token: str, name: str, *args: Any) -> Any:
         # Any ERC-20 answers these; the test token's ABI describes them.

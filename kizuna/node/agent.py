@@ -18,8 +18,10 @@ from eth_account.signers.local import LocalAccount
 
 from kizuna.chain import Kizuna, errors
 from kizuna.chain.abi import artifact
+from kizuna.chain.ahead import awaited
 from kizuna.chain.client import Pinned
 from kizuna.chain.deployment import FOLDER
+from kizuna.chain.drand import ENDPOINTS, DrandClient
 from kizuna.chain.structs import TaskParams, TaskState
 from kizuna.errors import (
     ChainError,
@@ -67,6 +69,7 @@ class Options:
     state: Path = Path("state")
     mirrors: tuple[str, ...] = ()
     deployments: Path = FOLDER
+    drand: tuple[str, ...] = ENDPOINTS
     listen: tuple[str, int] = ("127.0.0.1", 0)
     public_url: str | None = None
 
@@ -90,6 +93,7 @@ class Node:
     fetcher: Fetcher = field(init=False)
     context: TaskContext = field(init=False)
     versions: Versions = field(init=False)
+    drand: DrandClient | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     _stack: ExitStack = field(default_factory=ExitStack)
     _turns: dict[str, int] = field(default_factory=dict)
@@ -104,6 +108,9 @@ class Node:
             self.fetcher = Fetcher(self.blocks, o.mirrors, MAX_GENESIS, patience=PATIENCE)
             self.context = load_context(self.chain, o.task, self.blocks, self.fetcher)
             self.fetcher = self.fetcher_with()
+            if self.params.beacon == self.chain.deployment.beacons.get("drand"):
+                self.drand = DrandClient(o.drand, self.chain.drand_chain_hash())
+                self._stack.callback(self.drand.close)
             self.pins = Pins(self.blocks, o.state / "pins.sqlite")
             self._stack.callback(self.pins.close)
             self.pins.pin(Cid(self.params.spec, DAG_CBOR), f"task/{o.task}")
@@ -222,6 +229,7 @@ class Node:
         if opened < self.params.rounds:
             self._in_turn(chain, position, opened, "Rounds", "advance", opened + 1)
         for round in range(max(1, chain.settled_through(self.task) + 1), opened + 1):
+            self._feed(chain, position, round)
             self._in_turn(chain, position, round, "Rounds", "advance", round)
             for docket in (1, 2):
                 if chain.docket(self.task, round, docket).phase in (DocketPhase.JCOMMIT, DocketPhase.JREVEAL):
@@ -233,15 +241,9 @@ class Node:
         self, chain: Pinned, position: int, round: int, contract: str, name: str, *args: int, wait: int = 0
     ) -> None:
         key = f"{name}/{round}/{'/'.join(map(str, args))}"
-        if not self._is_due(chain, contract, name, *args):
-            self._turns.pop(key, None)
+        due = self._is_due(chain, contract, name, *args)
+        if not self._is_my_turn(chain, position, round, key, due=due, wait=wait):
             return
-        since = self._turns.setdefault(key, chain.block.number)
-        verifiers = max(1, chain.slot_count(self.task, Role.VERIFIER))
-        rank = (position - round) % verifiers if self.role is Role.VERIFIER else verifiers + position
-        if chain.block.number < since + wait + TURN_BLOCKS * rank:
-            return
-        self._turns.pop(key)
         try:
             if contract == "Rounds":
                 self.chain.advance(self.task, *args)
@@ -251,6 +253,37 @@ class Node:
                 self.chain.finish(self.task)
         except ChainError as error:  # somebody was faster, and that is all right
             self.say(f"not advanced: {error}", round=round)
+
+    def _is_my_turn(self, chain: Pinned, position: int, round: int, key: str, *, due: bool, wait: int = 0) -> bool:
+        """Whether what is due has been for so long that it falls to this agent; if so, the count begins anew."""
+        if not due:
+            self._turns.pop(key, None)
+            return False
+        since = self._turns.setdefault(key, chain.block.number)
+        verifiers = max(1, chain.slot_count(self.task, Role.VERIFIER))
+        rank = (position - round) % verifiers if self.role is Role.VERIFIER else verifiers + position
+        if chain.block.number < since + wait + TURN_BLOCKS * rank:
+            return False
+        self._turns.pop(key)
+        return True
+
+    def _feed(self, chain: Pinned, position: int, round: int) -> None:
+        """Posts the signature that a round of the task waits for, when drand has published it and it is our turn."""
+        if self.drand is None:
+            return
+        target = awaited(chain.round(self.task, round))
+        due = bool(target) and chain.drand_time_of(target) <= chain.block.timestamp and self._is_missing(chain, target)
+        if not self._is_my_turn(chain, position, round, f"drand/{round}/{target}", due=due):
+            return
+        try:
+            self.chain.post_drand(target, self.drand.fetch(target, self.chain.check_drand))
+            self.say(f"posted round {target} of drand", round=round)
+        except ChainError as error:
+            self.say(f"not posted: {error}", round=round)
+
+    def _is_missing(self, chain: Pinned, target: int) -> bool:
+        beacon = self.params.beacon
+        return not chain.beacon_ready(beacon, target) and not chain.beacon_expired(beacon, target)
 
     def _is_due(self, chain: Pinned, contract: str, name: str, *args: int) -> bool:
         data = artifact(contract).functions[name].encode(self.task, *args)

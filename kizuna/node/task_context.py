@@ -88,6 +88,8 @@ def load_context(chain: Reads, task: int, blocks: Blocks, fetcher: Fetcher) -> T
     """Reads a task from the chain and fetches what it names. Raises ConfigError, StoreError, ChainError."""
     chain.require_task(task)
     params = chain.params(task)
+    if params.beacon not in chain.deployment.beacons.values():
+        raise TaskInvalid("beacon", f"{params.beacon} is none of this deployment's: it could draw whom it likes")
     try:
         record = fetcher.fetch_block(Cid(params.spec, DAG_CBOR))
         spec = TaskSpec.from_record(dagcbor.decode(record))

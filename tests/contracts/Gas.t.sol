@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Check, Role, Ruling, TaskParams} from "../../contracts/libraries/Types.sol";
+import {DrandBeacon} from "../../contracts/DrandBeacon.sol";
+import {DrandSigner} from "./DrandSigner.sol";
 import {Fixture} from "./Fixture.sol";
 import {Params} from "./Params.sol";
 
@@ -222,5 +224,19 @@ contract GasJuryTest is Gas {
             jreveal(1, 1, nth(jurors, n), rulings);
         }
         measured("jreveal, closing the docket with a slash", 500_000);
+    }
+}
+
+/// forge-config: default.isolate = true
+contract GasDrandTest is Gas, DrandSigner {
+    function setUp() public override {}
+
+    function test_post() public {
+        DrandBeacon drand = new DrandBeacon(evmnetKey, 1_727_521_075, 3, 0, "evmnet");
+        uint64 last = uint64(vm.parseJsonUintArray(json, ".evmnet_round")[5]);
+        bytes memory signature = vm.parseJsonBytesArray(json, ".evmnet_signature")[5];
+        vm.warp(drand.timeOf(last));
+        drand.post(last, signature);
+        measured("post, a round of drand", 250_000);
     }
 }

@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kizuna.chain import Deployment, Devnet, Rpc
+from kizuna.chain import Deployment, Devnet, Kizuna, Rpc
 from kizuna.chain.devnet import FIRST_KEY
+from kizuna.chain.drand import EVMNET
 
 ROOT = Path(__file__).resolve().parents[3]
 QUIET = {name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_")}
@@ -63,6 +64,19 @@ def test_deploy_is_done_once_per_chain(devnet: Devnet, tmp_path: Path) -> None:
     second = run(*options, KIZUNA_KEY=FIRST_KEY)
     assert second.returncode == 0
     assert "has its contracts already" in second.stdout
+
+
+def test_drand_is_added_to_what_the_chain_has(devnet: Devnet, tmp_path: Path) -> None:
+    options = ["scripts.deploy", "--rpc", devnet.url, "--deployments", str(tmp_path)]
+    assert run(*options, KIZUNA_KEY=FIRST_KEY).returncode == 0
+    before = Deployment.read(31337, tmp_path)
+    added = run(*options, "--beacon", "drand", KIZUNA_KEY=FIRST_KEY)
+    assert added.returncode == 0, added.stderr
+    after = Deployment.read(31337, tmp_path)
+    assert after.contracts == {**before.contracts, "DrandBeacon": after.contracts["DrandBeacon"]}
+    assert Kizuna(devnet.rpc(), after).drand_chain_hash() == EVMNET.chain_hash
+    again = run(*options, "--beacon", "drand", KIZUNA_KEY=FIRST_KEY)
+    assert "has its contracts already" in again.stdout
 
 
 def test_deploy_without_a_usable_key_is_one_line_and_exit_2(devnet_only: Devnet, tmp_path: Path) -> None:

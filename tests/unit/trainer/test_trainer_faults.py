@@ -1,4 +1,4 @@
-"""A trainer whose chain loses answers and transactions, refuses what was fine a block ago, or is not the chain it was."""
+"""A trainer whose chain loses answers and transactions, refuses what was fine before, or is not what it was."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def test_a_checker_sits_on_no_jury_until_it_knows_whether_it_is_audited() -> Non
     state = RoundState(round=1, view=view(Phase.CHALLENGE, revealed=1 << ME), dockets=(docket(), NO_DOCKET), audit=None)
     assert not kinds(state, block=92)
     assert kinds(state, block=92, seat=3) == [Kind.JCOMMIT]
-    assert kinds(state, block=94) == [Kind.JCOMMIT]  # an expired beacon must not keep anybody waiting
+    assert kinds(state, block=101) == [Kind.JCOMMIT]  # a beacon that does not come must not keep anybody waiting
 
 
 def test_the_nearest_deadline_comes_first_across_rounds() -> None:
