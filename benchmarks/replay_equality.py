@@ -41,7 +41,6 @@ CONFIG = RoundConfig(
     slot=0,
     base=keccak(b"base"),
     seed=keccak(b"seed"),
-    environment="reverse",
     prompts_per_step=16,
     completions=8,
     steps=12,

@@ -15,6 +15,11 @@ def bounty(taken: int, cap: int) -> int:
     return min(cap, taken // BOUNTY_DIVISOR)
 
 
+def fine(stake: int, amount: int) -> int:
+    """What a fine burns: never more than the stake."""
+    return min(stake, amount)
+
+
 def split(bounty: int, n: int) -> tuple[int, int]:
     """(share of each of n challengers, dust to burn): floors, so nothing is paid that was not taken."""
     if n < 1:

@@ -69,6 +69,13 @@ class Check(IntEnum):
     HEAD = 6
 
 
+class Finish(IntEnum):
+    """Why a completion ended, as it stands in receipts."""
+
+    LENGTH = 0
+    STOP = 1
+
+
 class Ruling(IntEnum):
     """What a juror says of one dispute, and what a docket decides on it."""
 

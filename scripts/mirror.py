@@ -83,9 +83,12 @@ def pinned_by(node: Kubo, pins: Pins) -> Iterator[Callable[[Wanted], object]]:
     """Has the node hold every root of the mirror, and each that is handed to what this yields.
 
     In a thread of its own: a node that hangs must not keep trainers waiting. What it refuses is reported, and tried
-    again by the next run. Raises StoreError if there is no node.
+    again by the next run. Raises ConfigError if there is no node.
     """
-    node.has(Cid.of(b""))
+    try:
+        node.has(Cid.of(b""))
+    except StoreError as error:
+        raise ConfigError(f"--kubo: {error}: is it running, and open to this machine?") from None
 
     def keep(want: Wanted) -> None:
         try:

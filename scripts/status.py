@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,10 @@ from rich.table import Table
 from kizuna.chain import Kizuna
 from kizuna.chain.client import Pinned
 from kizuna.chain.deployment import FOLDER
+from kizuna.chain.intents import Intents
+from kizuna.chain.journal import Journal
 from kizuna.chain.structs import positions
+from kizuna.errors import ConfigError
 from kizuna.types import Role
 from scripts.command import LOCAL_RPC, Deployments, RpcUrl, main
 
@@ -21,6 +25,12 @@ def status(
     task: Annotated[int, typer.Argument(help="Number of the task.", min=1, metavar="TASK")] = 1,
     rpc: RpcUrl = LOCAL_RPC,
     deployments: Deployments = FOLDER,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            help="State folder of an agent here: also what it waits for.", metavar="FOLDER", show_default=False
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: amounts are strings of wei.")] = False,
 ) -> None:
     """Show where a task stands: its round and phase, who takes part, what is in escrow.
@@ -36,6 +46,8 @@ def status(
     chain.require_task(task)
     facts, seats = task_facts(chain, task), seat_rows(chain, task)
     client.close()
+    if state is not None:
+        facts["awaited"] = awaited(state)
     if as_json:
         typer.echo(json.dumps({**facts, "slots": seats}, indent=1))
         return
@@ -71,6 +83,21 @@ def task_facts(chain: Pinned, task: int) -> dict[str, object]:
     if obstacle := chain.obstacle(task):
         facts["next_round"] = f"waits: {obstacle}"
     return facts
+
+
+def awaited(state: Path) -> list[str]:
+    """The transactions that an agent has signed and not seen in a block, first things first."""
+    if not state.is_dir():
+        raise ConfigError(f"--state {state}: there is no such folder")
+    lines = []
+    for path in sorted(state.glob("*-0x*.sqlite")):
+        journal = Journal(path)
+        for intent in Intents(journal).open():
+            name = intent.name.partition("/")[2]
+            line = f"{name}, nonce {intent.nonce}, since block {intent.first_block}"
+            lines.append(line if intent.deadline is None else f"{line}, until block {intent.deadline}")
+        journal.close()
+    return lines
 
 
 def seat_rows(chain: Pinned, task: int) -> list[dict[str, object]]:

@@ -96,11 +96,11 @@ class Trainer:
         for record in training:
             self.drafts.save(config, record)
             self.node.say(f"segment {record.segment + 1} of {config.segments} trained", round=round)
-            if self.node.stop.is_set() or self._is_late(round, view):
+            if self.node.stop.is_set() or self._gave_up(round, view):
                 return  # what is trained is on disk
         result = training.result(numerics_id=self.node.params.numerics_id, digest_of=file_digest)
         manifest_digest, manifest = self._publish(config, result)
-        if self._is_late(round, view):
+        if self._gave_up(round, view):
             return
         self.node.chain.commit(
             self.node.task,
@@ -128,8 +128,8 @@ class Trainer:
         )
         return config, training
 
-    def _is_late(self, round: int, view: RoundView) -> bool:
-        """Says so, and gives the round up, when its deadline is too near."""
+    def _gave_up(self, round: int, view: RoundView) -> bool:
+        """Gives the round up, and says so, if its deadline is too near."""
         left = view.phase_end - self.node.chain.block.number
         if left < COMMIT_MARGIN:
             self.node.say(f"too slow: {left} blocks before the deadline, nothing committed", round=round)

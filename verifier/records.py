@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from kizuna.durable import write_whole
 
 
 class Records:
@@ -17,25 +18,15 @@ class Records:
 
     def save(self, name: str, record: object) -> None:
         """Writes a record, its bytes as hex, unless there is one of this name."""
-        path = self._path(name)
-        if path.exists():
-            return
-        partial = path.with_suffix(".partial")
-        with partial.open("w") as file:
-            json.dump(record, file, default=lambda value: "0x" + value.hex())
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(path)
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if self.load(name) is None:
+            write_whole(self._path(name), json.dumps(record, default=lambda value: "0x" + value.hex()).encode())
 
     def load(self, name: str) -> Any:
-        """A record as it was saved, None if there is none."""
-        path = self._path(name)
-        return json.loads(path.read_text()) if path.exists() else None
+        """A record as it was saved; None if there is none, or the disk has damaged it."""
+        try:
+            return json.loads(self._path(name).read_bytes())
+        except (OSError, ValueError):
+            return None
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.json"

@@ -228,7 +228,9 @@ def guilty(ruling: Ruling) -> bool:
 
 def agrees(own: Ruling, decided: Ruling) -> bool:
     """Whether a juror ruled as its docket did: GROSS and LONE agree that the accused is guilty."""
-    return decided is not Ruling.HUNG and (own is decided or (guilty(own) and guilty(decided)))
+    if own is Ruling.NONE or decided is Ruling.HUNG:
+        return False
+    return own is decided or (guilty(own) and guilty(decided))
 
 
 def strike(rounds: Sequence[int], round: int) -> tuple[int, ...]:

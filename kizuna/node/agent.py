@@ -54,6 +54,9 @@ REPORT_BLOCKS = 5
 STALL_BLOCKS = 50
 """Blocks that a task in which no round can open gets to find the slots or the budget it lacks."""
 
+CLAIM_ROUNDS = 64
+"""Rounds that are claimed in one transaction: after a restart all of a task's are looked at again."""
+
 KEEP_S = 600.0
 """How long content is kept that nothing pins: long enough for what is being fetched or published."""
 
@@ -251,7 +254,7 @@ class Node:
                 self.chain.advance_docket(self.task, args[0], args[1])
             else:
                 self.chain.finish(self.task)
-        except ChainError as error:  # somebody was faster, and that is all right
+        except Reverted as error:  # somebody was faster, and that is all right
             self.say(f"not advanced: {error}", round=round)
 
     def _is_my_turn(self, chain: Pinned, position: int, round: int, key: str, *, due: bool, wait: int = 0) -> bool:
@@ -295,13 +298,14 @@ class Node:
         return True
 
     def collect(self, chain: Pinned, position: int, paid_through: int) -> int:
-        """Claims what settled rounds owe; the last round that is claimed now."""
+        """Claims what settled rounds after `paid_through` owe; the last settled round."""
         settled = chain.settled_through(self.task)
-        rounds = list(range(paid_through + 1, settled + 1))
-        if rounds and chain.claimable(self.task, self.role, position, rounds):
-            self.chain.claim(
-                self.task, self.role, position, rounds, intent=f"claim/{self.task}/{self.role:d}/{settled}"
-            )
+        first = max(paid_through + 1, chain.slot(self.task, self.role, position).active_from)
+        for start in range(first, settled + 1, CLAIM_ROUNDS):
+            rounds = list(range(start, min(start + CLAIM_ROUNDS, settled + 1)))
+            if chain.claimable(self.task, self.role, position, rounds):
+                name = f"claim/{self.task}/{self.role:d}/{rounds[-1]}"
+                self.chain.claim(self.task, self.role, position, rounds, intent=name)
         return settled
 
     def leave(self, chain: Pinned, position: int) -> bool:

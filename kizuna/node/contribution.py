@@ -148,16 +148,14 @@ def fetch(
     """
     try:
         fetcher.fetch_dag(Cid(roots[0], DAG_CBOR), limits_of(context))
-    except LimitExceeded as error:
-        return _wrong(Reason.TOO_LARGE, str(error))
-    except ContentMalformed as error:
-        return _wrong(Reason.MALFORMED, str(error))
+    except (ContentMalformed, LimitExceeded) as error:
+        return _wrong(_reason(error), str(error))
     except ContentMissing as error:
         return Finding(Check.AVAILABLE, config.segments, Reason.UNAVAILABLE, str(error))
     try:
         manifest = Manifest.decode(fetcher.fetch_block(Cid(roots[0], DAG_CBOR)))
     except (ContentMalformed, LimitExceeded) as error:
-        return _wrong(Reason.MALFORMED, str(error))
+        return _wrong(_reason(error), str(error))
     if fault := _context_fault(manifest, context, roots, config, chain=chain, rounds=rounds):
         return fault
     return read(context, blocks, manifest, config)
@@ -201,8 +199,10 @@ def fetch_boundary(
         limit = boundary_limits(context).max_bytes
         files = {name: unixfs.read(blocks, entries[name], max_bytes=limit) for name in FILES}
         return Boundary.from_files(files, context.shapes)
-    except (ContentMissing, ContentMalformed, LimitExceeded) as error:
+    except ContentMissing as error:
         return Finding(Check.AVAILABLE, leaf.j, Reason.UNAVAILABLE, f"boundary {leaf.j}: {error}")
+    except (ContentMalformed, LimitExceeded) as error:
+        return Finding(Check.AVAILABLE, leaf.j, _reason(error), f"boundary {leaf.j}: {error}")
 
 
 def group_receipts(contribution: Contribution, group: int, config: RoundConfig) -> Sequence[Receipt]:
@@ -226,6 +226,10 @@ def _context_fault(
     if len(manifest.boundaries) != config.segments + 1:
         return _wrong(Reason.WRONG_COUNT, f"{len(manifest.boundaries)} boundaries")
     return None
+
+
+def _reason(error: ContentMalformed | LimitExceeded) -> Reason:
+    return Reason.TOO_LARGE if isinstance(error, LimitExceeded) else Reason.MALFORMED
 
 
 def _wrong(reason: Reason, detail: str) -> Finding:

@@ -19,7 +19,7 @@ from kizuna.rl.config import RoundConfig
 from kizuna.rl.environment import ENVIRONMENTS, Environment
 from kizuna.rl.model import CausalModel, load_model
 from kizuna.rl.tokenizer import Tokenizer, read_tokenizer
-from kizuna.store import DAG_CBOR, DAG_PB, Blocks, Cid, Fetcher, Limits, dagcbor, unixfs
+from kizuna.store import DAG_CBOR, DAG_PB, Blocks, Cid, Fetcher, Limits, dag, dagcbor, unixfs
 from kizuna.task import TaskSpec
 from kizuna.toploc import judging
 from kizuna.types import ZERO_DIGEST, Digest
@@ -108,8 +108,22 @@ def _fetch_genesis(blocks: Blocks, fetcher: Fetcher, digest: bytes) -> dict[str,
     if "config.json" not in entries:
         raise TaskInvalid("genesis", "there is no config.json")
     parse_config(fetcher.fetch_file(entries["config.json"], MAX_CONFIG_BYTES))
-    fetcher.fetch_dag(root, MAX_GENESIS)
+    _fetch_all(blocks, fetcher, root)
     return {name: unixfs.read(blocks, cid, max_bytes=MAX_GENESIS.max_bytes) for name, cid in entries.items()}
+
+
+def _fetch_all(blocks: Blocks, fetcher: Fetcher, root: Cid) -> None:
+    """Fetches for as long as something arrives: a fetcher's patience is not made for a whole model."""
+    held = sum(len(block or b"") for _, block in dag.walk(blocks, root))
+    while True:
+        before = fetcher.spent.total_bytes
+        try:
+            fetcher.fetch_dag(root, MAX_GENESIS)
+            return
+        except ContentMissing:
+            earlier, held = held, fetcher.spent.total_bytes - before
+            if held <= earlier:
+                raise
 
 
 def environment_of(spec: TaskSpec) -> Environment:
@@ -129,7 +143,6 @@ def round_config(spec: TaskSpec, *, task: int, round: int, slot: int, base: byte
         slot=slot,
         base=base,
         seed=seed,
-        environment=e.name,
         prompts_per_step=i.prompts,
         completions=i.completions,
         steps=i.steps,

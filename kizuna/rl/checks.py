@@ -14,11 +14,10 @@ from kizuna.rl.environment import Environment
 from kizuna.rl.model import CausalModel
 from kizuna.rl.prefill import Prefill, prefill_group
 from kizuna.rl.rollouts import Group, Rollout, prompt_ids, true_reward
-from kizuna.rl.sampling import Finish
 from kizuna.rl.tokenizer import Tokenizer
 from kizuna.toploc import judging
 from kizuna.toploc.receipts import Receipt, logprobs_hash, tokens_hash
-from kizuna.types import Check, Finding, Reason
+from kizuna.types import Check, Finding, Finish, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,6 @@ class RoundConfig:
     slot: int
     base: bytes
     seed: bytes
-    environment: str
     prompts_per_step: int
     completions: int
     steps: int

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -22,16 +21,10 @@ from kizuna.rl.architecture import admit
 from kizuna.rl.config import NoiseKey
 from kizuna.rl.model import F32, CausalModel
 from kizuna.rl.scores import add_noise, tempered
+from kizuna.types import Finish
 
 MAX_ROWS = 1024
 I32 = npt.NDArray[np.int32]
-
-
-class Finish(IntEnum):
-    """Why a completion ended; the number stands in receipts."""
-
-    LENGTH = 0
-    STOP = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def _encode(value: object, out: bytearray, depth: int) -> None:
         case float():
             if not math.isfinite(value):
                 raise ContentMalformed("dag-cbor: a float that is not finite")
-            out += struct.pack(">Bd", _FLOAT64, value)
+            out += struct.pack(">Bd", _FLOAT64, value + 0.0)  # minus zero equals zero, and there is one encoding
         case bytes():
             _head(out, _BYTES, len(value))
             out += value

@@ -16,14 +16,13 @@ from numpy.typing import ArrayLike
 
 from kizuna.errors import ContentMalformed, LimitExceeded
 from kizuna.hashing import WORD_BYTES, abi_words, keccak
-from kizuna.types import Digest
+from kizuna.types import Digest, Finish
 
 T = TypeVar("T")
 
 RECEIPT_BYTES = 15 * WORD_BYTES
 LEAF_BYTES = 13 * WORD_BYTES
 MAX_UINT = (1 << 64) - 1
-FINISH_LENGTH, FINISH_STOP = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Receipt:
             words.digest(), words.digest(), words.digest(), words.uint(), words.digest(), words.int64(),
             words.uint(), words.digest(),
         )  # fmt: skip
-        if receipt.finish not in (FINISH_LENGTH, FINISH_STOP):
+        if receipt.finish not in tuple(Finish):
             raise ContentMalformed("receipt: finish reason is not known")
         return receipt
 

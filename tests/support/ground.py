@@ -26,6 +26,12 @@ AMOUNTS = {
 }
 """The demo's; stakes that no fine leaves whole and juries that cost more than the work; sums that do not divide."""
 
+WINDOWS = windows(open=9, attest=7, seal=2, vote=8, reveal=7, challenge=9, jcommit=7, jreveal=6)
+"""A block for everybody."""
+
+SLOW = windows(open=9, attest=7, seal=2, vote=8, reveal=7, challenge=60, jcommit=90, jreveal=90)
+"""A round can end before the challenges and the dockets of the one before."""
+
 
 @dataclass(frozen=True)
 class Ground:
@@ -36,13 +42,10 @@ class Ground:
     state: str
 
     def task(self, *, amounts: str = "usual", budget: int = 3, **changes: Any) -> tuple[Mirror, Play]:
-        """On the restored chain, a task of three rounds with a `budget` for so many, and everybody in it.
-
-        Its windows give everybody a block of its own.
-        """
+        """On the restored chain, a task of three rounds with a `budget` for so many, and everybody in it."""
         self.restore()
         usual: dict[str, Any] = {
-            "windows": windows(open=9, attest=7, seal=2, vote=8, reveal=7, challenge=9, jcommit=7, jreveal=6),
+            "windows": WINDOWS,
             "money": AMOUNTS[amounts],
             "min_verifier_seats": changes.get("committee", 3),
             "start_block": int(self.devnet.control("eth_blockNumber"), 16) + 12,

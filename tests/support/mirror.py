@@ -208,7 +208,6 @@ class Mirror:
         for position in range(len(model.state.slots[Role.TRAINER])):
             yield View("Rounds", "commitment", (*key, position), views.commitment(model, number, position))
         for position in range(len(model.state.slots[Role.VERIFIER])):
-            yield View("Rounds", "ballot", (*key, position), views.ballot(model, number, position))
             if state.audit is not None:
                 yield View("Rounds", "auditOf", (*key, position), model.audit_of(number, position))
         if state.phase in (Phase.FINAL, Phase.VOID):
@@ -228,7 +227,7 @@ class Mirror:
 
     def _accounts(self) -> Iterator[Digest]:
         """The accounts that should exist, whether or not the model has touched them."""
-        yield from (rules.BURNED, rules.escrow_account(TASK), rules.bond_account(TASK))
+        yield from (rules.BURNED, rules.escrow_account(TASK), rules.claims_account(TASK), rules.bond_account(TASK))
         for number in range(1, self.model.next_round()):
             yield rules.pot_account(TASK, number)
             yield from (rules.docket_account(TASK, number, which) for which in (1, 2))

@@ -67,7 +67,6 @@ def config(**changes: Any) -> RoundConfig:
         "slot": 0,
         "base": keccak(b"base"),
         "seed": keccak(b"seed"),
-        "environment": "reverse",
         "prompts_per_step": 2,
         "completions": 4,
         "steps": 4,

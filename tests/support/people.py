@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -167,8 +168,10 @@ class People:
             leaf = leaf[:at] + bytes([leaf[at] ^ 1]) + leaf[at + 1 :]
         leaf = {"short": leaf[:256], "long": leaf + bytes(1024)}.get(spoil, leaf)
         proof = [*proof, bytes(32)] if spoil == "proof" else proof
+        ballot = state.ballots.get(seat) or self._ballot(number, seat, ["pass"] * 4)
+        ballot = replace(ballot, salt=ZERO_DIGEST) if spoil == "ballot" else ballot
         sender = operator_of(Role.VERIFIER, seat)
-        return self.mirror.call("post_evidence", number, leaf, proof, sender=sender, hold=hold)
+        return self.mirror.call("post_evidence", number, ballot, leaf, proof, sender=sender, hold=hold)
 
     # --- juries ---
 

@@ -1,4 +1,4 @@
-"""PX: a scriptable proxy before a chain's RPC. It delays nothing and decides nothing unless a test says so.
+"""A scriptable proxy before a chain's RPC. It delays nothing and decides nothing unless a test says so.
 
 A rule gets the JSON-RPC request and a way to forward it, and returns what the client sees: an answer
 object, `Raw` bytes with an HTTP status, or `DROP` (the connection closes without an answer).

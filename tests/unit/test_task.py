@@ -50,6 +50,10 @@ def test_a_record_reads_back_as_the_same_task() -> None:
         ("name: x\nenvironment: {name: reverse}\nseats: {committee: 4}", "seats", "committee"),
         ("name: x\nenvironment: {name: reverse}\nbeacon: dice", "beacon", "'blockhash' or 'drand'"),
         ("a: [", "task.yaml", "not YAML"),
+        ("a: &a [1]\nb: *a", "task.yaml", "aliases are not allowed"),
+        ("a: &a {x: 1}\nb: {<<: *a}", "task.yaml", "aliases are not allowed"),
+        ("name: x\nenvironment: {name: reverse}\nrounds: 3\nrounds: 4", "task.yaml", "rounds stands twice"),
+        ("name: x\nenvironment: {name: reverse, name: other}", "task.yaml", "name stands twice"),
         ("!!python/object/apply:os.system ['true']", "task.yaml", "not YAML"),
     ],
 )

@@ -7,6 +7,7 @@ of `<table>_offset` says where list i starts, and one entry more says where the 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,16 +16,18 @@ from typing import Any
 import numpy as np
 
 from kizuna import draws, index_tree, payouts
+from kizuna.chain import Money, bits, positions, rules
 from kizuna.draws import Draw, DrawKind
 from kizuna.hashing import keccak, tagged
 from kizuna.shardcast import aggregate, update
 from kizuna.toploc import proofs, receipts
-from kizuna.types import Digest
+from kizuna.types import Digest, Role
 
 HERE = Path(__file__).parent
 Table = dict[str, list[Any]]
 
 SIZES = sorted({*range(1, 71), *(1 << p for p in range(12)), *((1 << p) + 1 for p in range(12)), 100, 1000})
+MONEY = [field.name for field in dataclasses.fields(Money)]
 TREE_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 70)
 
 
@@ -198,6 +201,154 @@ def payout_vectors() -> Table:
     }
 
 
+def rule_vectors() -> Table:
+    """What the tables above leave out of the libraries: odd proofs, wide draws, sets, accounts, sums."""
+    tables = (proof_vectors, wide_draw_vectors, secret_vectors, bit_vectors, account_vectors, money_vectors)
+    return {name: values for table in tables for name, values in table().items()}
+
+
+def proof_vectors() -> Table:
+    """True and spoilt proofs; `proof_holds` says which hold."""
+    leaves = [b"".join(seeded(f"word{i}", w) for w in range(i % 4)) + bytes(i % 3) for i in range(40)]
+    cases: list[tuple[bytes, bytes, int, int, tuple[bytes, ...]]] = []
+    for n in (1, 2, 3, 5, 8, 13, 40):
+        root, index = index_tree.root(leaves[:n]), number("index", n, 16) % n
+        proof = index_tree.prove(leaves[:n], index)
+        flipped = (*proof[:-1], bytes(x ^ 1 for x in proof[-1])) if proof else (bytes(32),)
+        cases += [(root, leaves[index], index, n, path) for path in (proof, flipped, proof[:-1], (*proof, bytes(32)))]
+        cases += [(root, leaves[index], index, count, proof) for count in (0, n + 1, 2 * n, (1 << 64) + n)]
+        cases += [(root, leaves[index], wrong, n, proof) for wrong in (index + 1, index ^ 1, index + (1 << 64), n)]
+        cases += [
+            (root, leaves[index] + bytes(1), index, n, proof),
+            (seeded("root", n), leaves[index], index, n, proof),
+        ]
+    return {
+        "proof_root": hexes(root for root, *_ in cases),
+        "proof_leaf": hexes(leaf for _, leaf, *_ in cases),
+        "proof_index": decimals(index for _, _, index, *_ in cases),
+        "proof_count": decimals(count for *_, count, _ in cases),
+        "proof_offset": offsets([path for *_, path in cases]),
+        "proof_nodes": hexes(node for *_, path in cases for node in path),
+        "proof_holds": [index_tree.verify(root, n, i, leaf, path) for root, leaf, i, n, path in cases],
+    }
+
+
+def wide_draw_vectors() -> Table:
+    """Bounds of up to 255 bits, and committees of any size out of full and empty sets."""
+    bounds = [1 << 64, (1 << 64) + 1, (1 << 128) - 1, (1 << 200) + 12345, 1 << 255]
+    numbers = [some_draw(3000 + i) for i in range(len(bounds))]
+    sets = [0, 1, 1 << 255, (1 << 256) - 1, *(number("set", i, 256) for i in range(12))]
+    pairs = [(chosen, k) for chosen in sets for k in (0, 1, 2, 15, 300)]
+    drawn = [some_draw(4000 + i) for i in range(len(pairs))]
+    ranks = [draws.sample(d, chosen.bit_count(), k) for d, (chosen, k) in zip(drawn, pairs, strict=True)]
+    members = [bits([positions(chosen)[r] for r in ranked]) for (chosen, _), ranked in zip(pairs, ranks, strict=True)]
+    table = draw_columns("wide", numbers) | draw_columns("set", drawn)
+    table["wide_n"] = decimals(bounds)
+    table["wide_value"] = decimals(draws.below(d, n) for d, n in zip(numbers, bounds, strict=True))
+    table["set_of"], table["set_k"] = decimals(chosen for chosen, _ in pairs), decimals(k for _, k in pairs)
+    table["set_members"] = decimals(members)
+    return table
+
+
+def secret_vectors() -> Table:
+    """Whether a secret that is the `index`-th of its chain leads to the one opened last, the `opened`-th."""
+    links = draws.secret_chain(seeded("secrets", 0), 600)
+    values = [links.tip, *(links.link(k) for k in range(1, 601))]
+    steps = [
+        (1, 0),
+        (2, 1),
+        (7, 2),
+        (256, 0),
+        (257, 0),
+        (257, 1),
+        (600, 344),
+        (600, 343),
+        (3, 3),
+        (3, 4),
+        (0, 0),
+        (0, 1),
+    ]
+    cases = [(values[index], index, values[opened], opened) for index, opened in steps]
+    cases += [(values[index + 1], index, values[opened], opened) for index, opened in steps if index < 600]
+    cases += [(bytes(32), 1, keccak(bytes(32)), 0), (bytes(32), 1, bytes(32), 0)]
+    return {
+        "secret": hexes(secret for secret, *_ in cases),
+        "secret_index": decimals(index for _, index, *_ in cases),
+        "secret_last": hexes(last for *_, last, _ in cases),
+        "secret_opened": decimals(opened for *_, opened in cases),
+        "secret_follows": [
+            index > opened and draws.leads_to(secret, last, index - opened) for secret, index, last, opened in cases
+        ],
+    }
+
+
+def bit_vectors() -> Table:
+    words = [0, 1, 2, 3, 1 << 63, 1 << 64, 1 << 255, (1 << 64) - 1, (1 << 128) - 1, (1 << 256) - 1]
+    words += [number("bits", i, 256) for i in range(20)]
+    words += [number("dense", i, 256) | number("denser", i, 256) | number("densest", i, 256) for i in range(5)]
+    words += [number("rare", i, 256) & number("rarer", i, 256) & number("rarest", i, 256) for i in range(5)]
+    ranked = [(word, r) for word in words if word for r in sorted({0, word.bit_count() // 2, word.bit_count() - 1})]
+    bars = [(word, bar) for word in words for bar in (1, 2, 7, 8, 14, 15)]
+    return {
+        "bits_word": decimals(words),
+        "bits_count": decimals(word.bit_count() for word in words),
+        "bits_every_second": decimals(sum((word >> 2 * p & 1) << p for p in range(64)) for word in words),
+        "bits_to_nibbles": decimals(sum((word >> p & 1) << 4 * p for p in range(64)) for word in words),
+        "bits_from_nibbles": decimals(sum((word >> 4 * p & 1) << p for p in range(64)) for word in words),
+        "nth_word": decimals(word for word, _ in ranked),
+        "nth_rank": decimals(rank for _, rank in ranked),
+        "nth_position": decimals(positions(word)[rank] for word, rank in ranked),
+        "bar_word": decimals(word for word, _ in bars),
+        "bar": decimals(bar for _, bar in bars),
+        "bar_reached": decimals(bits([p for p in range(64) if word >> 4 * p & 15 >= bar]) for word, bar in bars),
+    }
+
+
+def account_vectors() -> Table:
+    tasks = [1, 2, 255, (1 << 256) - 1, number("task", 0, 256)]
+    numbers = [(task, r) for task in tasks for r in (0, 1, (1 << 32) - 1)]
+    seats = [(task, role, p) for task in tasks[:3] for role in Role for p in (0, 1, 63, 255)]
+    owners = [bytes(20), bytes(19) + b"\1", b"\xff" * 20, *(seeded("owner", i)[:20] for i in range(3))]
+    return {
+        "account_burned": hexes([rules.BURNED]),
+        "account_owner": decimals(int.from_bytes(owner, "big") for owner in owners),
+        "account_free": hexes(rules.free_account("0x" + owner.hex()) for owner in owners),
+        "account_task": decimals(tasks),
+        "account_escrow": hexes(map(rules.escrow_account, tasks)),
+        "account_bond": hexes(map(rules.bond_account, tasks)),
+        "account_claims": hexes(map(rules.claims_account, tasks)),
+        "pot_task": decimals(task for task, _ in numbers),
+        "pot_round": decimals(r for _, r in numbers),
+        "account_pot": hexes(rules.pot_account(task, r) for task, r in numbers),
+        "account_docket": hexes(rules.docket_account(task, r, d) for task, r in numbers for d in (1, 2)),
+        "stake_task": decimals(task for task, _, _ in seats),
+        "stake_role": decimals(role for _, role, _ in seats),
+        "stake_position": decimals(position for _, _, position in seats),
+        "account_stake": hexes(rules.stake_account(*seat) for seat in seats),
+    }
+
+
+def money_vectors() -> Table:
+    """Fines, bonds and reserves; a row of `sum_fees` is price, check, attest, juror fee, tip and challenge bond."""
+    edges = [0, 1, 2, 10**18, (1 << 128) - 1]
+    fines = [(stake, amount) for stake in edges for amount in edges]
+    sizes = [(0, 0, 0), (1, 1, 1), (4, 5, 3), (64, 256, 15), (64, 3, 3), (1, 256, 1)]
+    amounts = [[edge] * 6 for edge in edges] + [[number(f"fee{f}", i, 128) for f in range(6)] for i in range(10)]
+    cases = [(size, fees) for size in sizes for fees in amounts]
+    kinds = ("price", "check_fee", "attest_fee", "juror_fee", "tip", "challenge_bond")
+    sums = [(size, Money(**dict.fromkeys(MONEY, 0) | dict(zip(kinds, fees, strict=True)))) for size, fees in cases]
+    reserves = [rules.reserve(money, trainers=t, verifiers=v, committee=c) for (t, v, c), money in sums]
+    return {
+        "fine_stake": decimals(stake for stake, _ in fines),
+        "fine_amount": decimals(amount for _, amount in fines),
+        "fine_taken": decimals(payouts.fine(stake, amount) for stake, amount in fines),
+        "sum_sizes": decimals(n for size, _ in cases for n in size),
+        "sum_fees": decimals(fee for _, fees in cases for fee in fees),
+        "sum_reserve": decimals(reserves),
+        "sum_bond": decimals(rules.bond(money, verifiers=size[1]) for size, money in sums),
+    }
+
+
 def struct_vectors() -> Table:
     made = [some_receipt(i) for i in range(8)]
     leaves = [some_leaf(i) for i in range(8)]
@@ -276,6 +427,7 @@ VECTORS = {
     "draws.json": draw_vectors,
     "index_tree.json": tree_vectors,
     "payouts.json": payout_vectors,
+    "rules.json": rule_vectors,
     "structs.json": struct_vectors,
     "shardcast.json": shardcast_vectors,
     "toploc.json": toploc_vectors,

@@ -54,10 +54,7 @@ class CourtModel(SlotsModel):
     # --- calls ---
 
     def jcommit(self, round: int, number: int, hash: Digest) -> None:
-        self._sync_docket(round, number)
-        docket = self.docket(round, number)
-        if docket.phase is not DocketPhase.JCOMMIT:
-            refuse("Court_WrongPhase")
+        docket = self._in_session(round, number, DocketPhase.JCOMMIT)
         juror = self._juror(docket)
         if juror in docket.hashes:
             refuse("Court_AlreadyDone")
@@ -67,10 +64,7 @@ class CourtModel(SlotsModel):
     def jreveal(
         self, round: int, number: int, rulings: Sequence[Ruling], results: Sequence[Digest], salt: Digest
     ) -> None:
-        self._sync_docket(round, number)
-        docket = self.docket(round, number)
-        if docket.phase is not DocketPhase.JREVEAL:
-            refuse("Court_WrongPhase")
+        docket = self._in_session(round, number, DocketPhase.JREVEAL)
         juror = self._juror(docket)
         if juror in docket.rulings:
             refuse("Court_AlreadyDone")
@@ -250,6 +244,16 @@ class CourtModel(SlotsModel):
                 yield juror
 
     # --- inside ---
+
+    def _in_session(self, round: int, number: int, phase: DocketPhase) -> DocketState:
+        """The docket with everything performed that is due, if it is in `phase`."""
+        docket = self.docket(round, number)
+        # A docket that nobody may sit on goes on with any other call but its jurors'.
+        if docket.phase is not phase or self.now > docket.phase_end:
+            self._sync_docket(round, number)
+        if docket.phase is not phase:
+            refuse("Court_WrongPhase")
+        return docket
 
     def _juror(self, docket: DocketState) -> int:
         role, position = self._slot_of_sender()

@@ -29,12 +29,18 @@ class PhasesModel(CourtModel):
         obstacles = {
             "no rounds left": number > p.rounds,
             "the round before is not soft": number > 1 and self._round(number - 1).phase < Phase.CHALLENGE,
+            "evidence of the round before the last is due": number > 2 and self._evidence_due(number - 2),
             "slots are not full": number == 1 and self.now < p.start_block and not full,
             "no trainer": trainers == 0,
             "too few verifier seats": verifiers < p.min_verifier_seats,
             "escrow below the reserve": self.balance(self.escrow) < reserve,
         }
         return next((reason for reason, stands in obstacles.items() if stands), "")
+
+    def _evidence_due(self, number: int) -> bool:
+        """Whether somebody may still have to show its ballot, which the round after the next overwrites."""
+        state = self._round(number)
+        return state.phase is Phase.CHALLENGE and self.now <= state.phase_end
 
     def _open(self, number: int) -> None:
         self._sync(number - 1)
@@ -177,7 +183,7 @@ class PhasesModel(CourtModel):
     # --- settlement ---
 
     def _settle(self, number: int, phase: Phase) -> bool:
-        """Ends a round for good: fixes who is paid, burns what is forfeited and returns what nobody can claim."""
+        """Ends a round for good: fixes who is paid, burns what is forfeited, sets aside what can be claimed."""
         state, outcome, pot = self._round(number), self.outcome(number), self._pot(number)
         trainers = {"guilty": outcome.guilty[Role.TRAINER], "convicted": self.convicted(Role.TRAINER)}
         state.phase = phase
@@ -188,7 +194,8 @@ class PhasesModel(CourtModel):
         self._burn(pot, work + sum(pay[position] for position in positions(state.forfeited)))
         owed = state.paid.bit_count() * self.money.price
         owed += sum(pay[position] for position in positions(state.verifiers & ~state.forfeited))
-        self._move(pot, self.escrow, self.balance(pot) - owed)
+        self._move(pot, self.claims, owed)
+        self._move(pot, self.escrow, self.balance(pot))
         return True
 
     def _verifier_pay(self, state: RoundState, position: int) -> int:

@@ -14,6 +14,9 @@ from kizuna.chain.structs import Ballot, bits
 from kizuna.hashing import keccak
 from kizuna.types import ZERO_DIGEST, Digest, Mark, Phase, Role
 
+NO_VERSIONS = (ZERO_DIGEST, Digest((1).to_bytes(32, "big")))
+"""What counts as no report."""
+
 
 class RoundsModel(PhasesModel):
     """Every call first performs the transitions that are due, and performs what it made due."""
@@ -88,7 +91,7 @@ class RoundsModel(PhasesModel):
                 self._file(round, position, challenge)
         self._sync(round)
 
-    def post_evidence(self, round: int, leaf: bytes, proof: Sequence[bytes]) -> None:
+    def post_evidence(self, round: int, ballot: Ballot, leaf: bytes, proof: Sequence[bytes]) -> None:
         state = self._in_phase(round, Phase.CHALLENGE)
         if self.now > state.phase_end or state.audit is None:
             refuse("Rounds_WrongPhase")
@@ -100,7 +103,8 @@ class RoundsModel(PhasesModel):
         audited, index, leaves = self.audit_of(round, position)
         if not audited:
             refuse("Rounds_NotAudited")
-        ballot = state.ballots[position]
+        if state.votes[position] != self._ballot_hash(round, ballot):
+            refuse("Rounds_BallotMismatch")
         fault = rules.evidence_fault(
             self.params, leaf,
             task=self.task, round=round, seat=position, marks=ballot.marks, index=index, operator=self.sender,
@@ -136,7 +140,7 @@ class RoundsModel(PhasesModel):
             if due:
                 owner = self.state.slots[role][position].owner
                 state.claimed[role] |= 1 << position
-                self._move(self._pot(round), rules.free_account(owner), due)
+                self._move(self.claims, rules.free_account(owner), due)
 
     # --- views ---
 
@@ -191,7 +195,7 @@ class RoundsModel(PhasesModel):
             refuse("Rounds_BadMarks")
 
     def _report(self, state: RoundState, version: Digest, *, seats: int) -> None:
-        if state.version != ZERO_DIGEST or version == ZERO_DIGEST:
+        if state.version != ZERO_DIGEST or version in NO_VERSIONS:
             return
         state.reports[version] += 1
         if state.reports[version] >= payouts.quorum(seats):

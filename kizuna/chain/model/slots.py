@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kizuna import draws
+from kizuna import draws, payouts
 from kizuna.chain import rules
 from kizuna.chain.model.state import FOREVER, SlotState
 from kizuna.chain.model.vault import VaultModel, refuse
@@ -29,8 +29,6 @@ class SlotsModel(VaultModel):
             refuse("Slots_BadQuota")
         if numerics_id != self.params.numerics_id:
             refuse("Slots_WrongNumerics")
-        if int(operator, 16) == 0 or self._place(operator) is not None:
-            refuse("Slots_OperatorTaken")
         if (role is Role.VERIFIER) != (secret_tip != ZERO_DIGEST):
             refuse("Slots_BadSecret")
         if len(endpoint.encode()) > (MAX_URL if role is Role.TRAINER else 0):
@@ -38,6 +36,8 @@ class SlotsModel(VaultModel):
         slots = self.state.slots[role]
         if len(slots) >= (self.params.shard_slots if role is Role.TRAINER else MAX_VERIFIERS):
             refuse("Slots_Full")
+        if int(operator, 16) == 0 or self._place(operator) is not None:
+            refuse("Slots_OperatorTaken")
         slots.append(SlotState(self.sender, operator, self.next_round(), secret_tip))
         stake = self._stake(role, len(slots) - 1)
         self._move(rules.free_account(self.sender), stake, rules.stake_of(self.money, role))
@@ -121,7 +121,7 @@ class SlotsModel(VaultModel):
     def _fine(self, role: Role, position: int, amount: int) -> None:
         """Burns. What is left has to cover a slash, or the slot is out of the next round."""
         stake = self._stake(role, position)
-        self._burn(stake, min(amount, self.balance(stake)))
+        self._burn(stake, payouts.fine(self.balance(stake), amount))
         if self.balance(stake) < rules.slash_limit(self.money, role):
             self._eject(role, position)
 

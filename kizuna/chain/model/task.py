@@ -18,7 +18,7 @@ class TaskModel(RoundsModel):
     """What every call does to a task, its slots, rounds and dockets, and to the vault.
 
     Calls are methods without the leading task number of the contracts' functions; `attempt` makes one. Only what
-    the contracts compute is here: no events, no gas, and one task in one token.
+    the contracts compute is here: no events, no gas; one task in one token, whose beacon are block hashes.
     """
 
     def attempt(self, call: str, *args: object, sender: str, block: int) -> Reverted | None:

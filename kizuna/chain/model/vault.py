@@ -31,7 +31,8 @@ class VaultModel:
         self.block_hash = block_hash
         self.state = State()
         self.now, self.sender = 0, initiator
-        self.escrow, self.bond_account = rules.escrow_account(task), rules.bond_account(task)
+        self.escrow, self.claims = rules.escrow_account(task), rules.claims_account(task)
+        self.bond_account = rules.bond_account(task)
 
     # --- calls ---
 

@@ -83,9 +83,3 @@ def commitment(model: TaskModel, number: int, position: int) -> Digest:
     """`Rounds.commitment`: a later one of the same position overwrites it."""
     made = {n: r.commitments[position] for n, r in enumerate(model.state.rounds, 1) if position in r.commitments}
     return made[number] if made and max(made) == number else ZERO_DIGEST
-
-
-def ballot(model: TaskModel, number: int, position: int) -> tuple[int, Digest]:
-    """`Rounds.ballot`: marks and evidence root, once revealed."""
-    revealed = model.state.rounds[number - 1].ballots.get(position)
-    return (revealed.marks, revealed.evidence_root) if revealed else (0, ZERO_DIGEST)

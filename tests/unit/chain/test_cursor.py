@@ -1,4 +1,8 @@
-"""Cases CH-04, CH-05, CH-09 and CH-27: no event lost, doubled or kept from a fork that is gone."""
+"""No event is lost, doubled or kept from a fork that is gone, whatever a node limits, cuts or has forgotten.
+
+Nodes differ in their limits (INFURA/infura#237), may leave out logs without a word (smartbch/smartbch#54), and forget
+old state (raiden-network/raiden#3566).
+"""
 
 from __future__ import annotations
 

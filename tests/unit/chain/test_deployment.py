@@ -1,4 +1,7 @@
-"""Cases CH-09 and CH-33: only the contracts that were meant, and no compiler or network to get them."""
+"""Only the contracts that were meant, on the chain that was meant, with no compiler or network to get them.
+
+Elsewhere an old file on a restarted chain gave cryptic errors (graphprotocol/graph-node#2332).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Case CH-08: one exception for one error, however the node wraps it."""
+"""One exception for one error, however the node wraps it (NomicFoundation/hardhat#8310)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Case CH-17: whether a key can sign is decided at once, without a terminal."""
+"""Whether a key can sign is decided at once, without a terminal (entrius/allways#227)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Cases CH-01, CH-08 and CH-28 on a real chain behind the scriptable proxy."""
+"""A sender that survives lost answers, forgetful pools, reverts and odd fee markets, on a real chain behind a proxy.
+
+Others failed on "already known" (nucypher/nucypher#2398), flooded the node (polyswarm/polyswarm-client#379) or never
+got a dropped transaction in (foundry-rs/foundry#13352).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deadlines, retries, stuck and switched nodes (cases CH-04, CH-09)."""
+"""Deadlines, retries, and nodes that stand still, run backwards or change their chain (ethereum/go-ethereum#27353)."""
 
 from __future__ import annotations
 

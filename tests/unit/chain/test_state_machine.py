@@ -19,12 +19,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from support.ground import AMOUNTS, WALLET, Ground
+from support.ground import AMOUNTS, SLOW, WALLET, WINDOWS, Ground
 from support.mirror import came_to
 from support.people import INITIATOR, KEEPER, PEOPLE, STRANGER, operator_of, owner_of, version_of
 from support.play import NOBODY
 
-from kizuna.chain import TaskState, rules
+from kizuna.chain import Ballot, TaskState, rules
 from kizuna.types import ZERO_DIGEST, DocketPhase, Phase, Role, Ruling
 
 DEEP = settings.get_current_profile_name() == "deep"
@@ -42,7 +42,9 @@ BALLOT = st.sampled_from([WORDS, WORDS, WORDS + SPOILT_WORDS]).flatmap(
     lambda words: st.lists(st.sampled_from(words), min_size=4, max_size=4)
 )
 RULINGS = st.lists(st.sampled_from([r for r in Ruling if r is not Ruling.HUNG]), min_size=1, max_size=3)
-SPOILT = st.sampled_from(["", "", "", "task", "slot", "kind", "draw", "item", "operator", "short", "long", "proof"])
+SPOILT = st.sampled_from(
+    ["", "", "", "task", "slot", "kind", "draw", "item", "operator", "short", "long", "proof", "ballot"]
+)
 SPOILT_JOINS = st.sampled_from([
     {},
     {},
@@ -57,11 +59,18 @@ SPOILT_JOINS = st.sampled_from([
 SUMS = st.sampled_from([0, 1, 10**18, None, None, 2 * WALLET])
 DUTIES = [*["due"] * 8, "commit", "attest", "vote", "reveal", "jcommit", "jreveal", "advance_docket", "report_head"]
 DUE = {Phase.OPEN: "commit", Phase.ATTEST: "attest", Phase.VOTE: "vote", Phase.REVEAL: "reveal"}
+NO_BALLOT = Ballot(
+    marks=0,
+    secret=ZERO_DIGEST,
+    evidence_root=ZERO_DIGEST,
+    previous_version=ZERO_DIGEST,
+    salt=ZERO_DIGEST,
+)
 FOREIGN: dict[str, tuple[Any, ...]] = {
     "commit": (ZERO_DIGEST,) * 3,
     "attest": (1,),
     "vote": (ZERO_DIGEST,),
-    "post_evidence": (bytes(300), ()),
+    "post_evidence": (NO_BALLOT, bytes(300), ()),
     "jcommit": (1, ZERO_DIGEST),
     "jreveal": (1, (), (), ZERO_DIGEST),
 }
@@ -112,12 +121,15 @@ class Game(RuleBasedStateMachine):
         audit_rate=st.sampled_from([1 << 32, 1 << 32, 1 << 31, 0]),
         amounts=st.sampled_from([*AMOUNTS, "usual"]),
         budget=st.sampled_from([3, 3, 1]),
+        patient=st.booleans(),
         strides=st.integers(0, 24),
         words=SOUND,
         pattern=RULINGS,
     )
-    def list_and_join(self, strides: int, words: list[str], pattern: list[Ruling], **drawn: Any) -> None:
-        self.mirror, self.play = self.ground.task(**drawn)
+    def list_and_join(self, patient: bool, strides: int, words: list[str], pattern: list[Ruling], **drawn: Any) -> None:
+        """In a `patient` task the courts sit when no round can open, so that convictions fall into later rounds."""
+        self.patient = patient
+        self.mirror, self.play = self.ground.task(windows=SLOW if patient else WINDOWS, **drawn)
         self.model = self.mirror.model
         for _ in range(strides):
             self.stride(words, words, pattern, pattern)
@@ -166,9 +178,10 @@ class Game(RuleBasedStateMachine):
     ) -> None:
         """What comes next: a docket, the last round, or where that is soft, the round after it."""
         play, phase, obstacle = self.play, self.phase_of(0), self.model.obstacle()
-        if play.dockets(DocketPhase.JREVEAL):
+        in_court = not self.patient or (obstacle and phase >= Phase.VOTE)
+        if play.dockets(DocketPhase.JREVEAL) and in_court:
             play.jury_reveals(but=but, hold=hold)
-        elif play.dockets(DocketPhase.JCOMMIT) and (self.last > 1 or obstacle):
+        elif play.dockets(DocketPhase.JCOMMIT) and in_court and (self.last > 1 or obstacle):
             play.jury_commits(pattern, otherwise=other_pattern, odd=odd, but=but, hold=hold)
         elif phase is Phase.OPEN:
             play.commit_all(but=but, hold=hold)

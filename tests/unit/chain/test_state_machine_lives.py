@@ -5,12 +5,13 @@ Random games come by all of this, too, but not by every part of it every time.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from support.ground import AMOUNTS, Ground, owners, purse
+from support.ground import AMOUNTS, SLOW, Ground, owners, purse
 from support.mirror import Mirror
 from support.people import STRANGER, operator_of, owner_of, version_of
 from support.play import Play
-from support.tasks import windows
 
 from kizuna.chain import rules
 from kizuna.types import DocketPhase, Phase, Role, Ruling
@@ -140,6 +141,29 @@ def test_a_lone_mismatch_is_unpaid_and_the_third_one_slashes(ground: Ground) -> 
     assert stake(mirror, Role.TRAINER, 0) == MONEY.trainer_stake - MONEY.trainer_slash
 
 
+def test_a_challenger_who_was_right_about_one_item_loses_no_bond_over_another(ground: Ground) -> None:
+    mirror, play = lively(ground)
+    to_soft(play, "several")
+    judged(play, Ruling.GUILTY_GROSS, *[Ruling.CLEAN] * 3)
+    assert mirror.model.outcome(1).cleared == 0
+    assert all(slot.active_to > 2 for slot in mirror.model.state.slots[Role.VERIFIER])
+
+
+def test_of_several_challengers_only_those_who_were_right_keep_their_bonds(ground: Ground) -> None:
+    mirror, play = lively(ground)
+    to_vote(play)
+    right, *wrong = (seat for seat in range(5) if play.round.checkers >> seat & 1)
+    play.vote(1, right, ["update", "pass"])
+    for seat in wrong:
+        play.vote(1, seat, ["encode", "pass"])
+    play.reveal(1, right)
+    play.reveal_all()
+    judged(play, Ruling.GUILTY_GROSS, Ruling.CLEAN)
+    lost = mirror.model.state.slots[Role.VERIFIER]
+    assert [seat for seat in range(5) if lost[seat].active_to == 2] == wrong
+    assert mirror.model.outcome(1).guilty[Role.TRAINER] == 1
+
+
 @pytest.mark.parametrize(("ruling", "fee"), [(Ruling.INDETERMINATE, MONEY.juror_fee), (Ruling.NONE, 0)])
 def test_where_a_jury_does_not_know_bonds_go_back_and_nobody_is_paid_or_slashed(
     ground: Ground, ruling: Ruling, fee: int
@@ -186,6 +210,17 @@ def test_evidence_is_judged_and_only_guilt_is_slashed(ground: Ground, ruling: Ru
     guilty = rules.guilty(ruling)
     assert mirror.model.convicted(Role.VERIFIER) == (play.round.revealed if guilty else 0)
     assert play.round.phase is Phase.FINAL and play.round.paid == 0b11
+
+
+def test_who_has_less_than_a_slash_left_is_out_of_the_next_round(ground: Ground) -> None:
+    exact = replace(MONEY, verifier_slash=MONEY.verifier_stake - MONEY.missed_duty)
+    mirror, play = lively(ground, money=exact, verifier_seats=3)
+    to_vote(play)
+    for ready in (0b111, 0):  # a first fine leaves just enough
+        play.wait_for(play.round.phase_end)
+        mirror.call("poke", 1, sender=STRANGER)
+        mirror.compare()
+        assert mirror.model.ready(Role.VERIFIER) == ready
 
 
 def test_without_a_quorum_all_seats_vote_once_more(ground: Ground) -> None:
@@ -264,28 +299,78 @@ def test_who_cannot_cover_its_bonds_cannot_reveal(ground: Ground) -> None:
     mirror.compare()
 
 
-def convicted_in_round_1_cleared_in_round_2(ground: Ground) -> Mirror:
-    """Trainer 0 is challenged in two rounds; the jury of the first convicts it before that of the second clears it."""
-    mirror, play = lively(
-        ground, windows=windows(open=9, attest=7, seal=2, vote=8, reveal=7, challenge=9, jcommit=200, jreveal=200)
-    )
+SLOW_COURTS = replace(SLOW, vote=100, reveal=100, challenge=100, jcommit=200, jreveal=200)
+
+
+def test_who_was_convicted_since_the_vote_is_beyond_challenge(ground: Ground) -> None:
+    mirror, play = lively(ground, windows=SLOW_COURTS)
+    to_soft(play, "update")
+    to_vote(play)
+    play.vote_all(["update", "update"])
+    judged(play, Ruling.GUILTY_GROSS)
+    play.reveal_all()
+    mirror.compare()
+    assert play.round.phase is Phase.CHALLENGE and play.round.challenged == 0b11
+    assert {dispute.item.slot for dispute in mirror.model.docket(2, 1).disputes} == {1}
+
+
+def test_a_checker_that_is_convicted_already_is_not_slashed_for_silence(ground: Ground) -> None:
+    mirror, play = lively(ground, windows=SLOW_COURTS, audit_rate=ALWAYS, verifier_seats=3)
+    for _ in range(2):
+        to_soft(play)
+    for number in (1, 2):
+        play.end_challenges(number)
+    mirror.compare()
+    assert mirror.model.convicted(Role.VERIFIER) == 0b111
+    assert stake(mirror, Role.VERIFIER, 0) == MONEY.verifier_stake - MONEY.verifier_slash
+
+
+def test_the_second_vote_is_without_convicts(ground: Ground) -> None:
+    mirror, play = lively(ground, windows=SLOW_COURTS, audit_rate=ALWAYS)
+    to_vote(play)
+    play.wait_for(play.round.phase_end)
+    mirror.call("poke", 1, sender=STRANGER)
+    play.vote_all()
+    play.reveal_all()
+    assert play.round.revealed == 0b11111
+    to_vote(play)
+    convict = min(seat for seat in range(5) if not play.round.checkers >> seat & 1)
+    play.post_all(1, but=convict)
+    play.end_challenges(1)
+    assert mirror.model.convicted(Role.VERIFIER) == 1 << convict
+    play.wait_for(play.round.phase_end)
+    mirror.call("poke", 2, sender=STRANGER)
+    mirror.compare()
+    assert play.round.attempt == 1 and play.round.checkers == 0b11111 & ~(1 << convict)
+
+
+def convicted_in_round_1(ground: Ground, then: Ruling) -> Mirror:
+    """Trainer 0 is challenged in two rounds; the jury of the first convicts it before that of the second rules."""
+    mirror, play = lively(ground, windows=SLOW_COURTS)
     to_soft(play, "update")
     to_soft(play, "update")
     for juror in range(5):
-        for number, ruling in ((1, Ruling.GUILTY_GROSS), (2, Ruling.CLEAN)):
+        for number, ruling in ((1, Ruling.GUILTY_GROSS), (2, then)):
             if mirror.model.docket(number, 1).jurors >> juror & 1:
                 play.jcommit(number, 1, juror, [ruling])
     play.jury_reveals()
-    assert not play.dockets(DocketPhase.JREVEAL) and mirror.model.outcome(2).cleared == 0b01
+    assert not play.dockets(DocketPhase.JREVEAL)
     play.end_challenges(2)
     mirror.compare()
     return mirror
 
 
 def test_who_is_convicted_elsewhere_is_not_paid_for_what_it_was_cleared_of(ground: Ground) -> None:
-    mirror = convicted_in_round_1_cleared_in_round_2(ground)
+    mirror = convicted_in_round_1(ground, then=Ruling.CLEAN)
     state = mirror.model.state.rounds[1]
+    assert mirror.model.outcome(2).cleared == 0b01
     assert state.phase is Phase.FINAL and state.paid == 0b10
+
+
+def test_nobody_is_slashed_twice(ground: Ground) -> None:
+    mirror = convicted_in_round_1(ground, then=Ruling.GUILTY_GROSS)
+    assert mirror.model.outcome(2).guilty[Role.TRAINER] == 0b01
+    assert stake(mirror, Role.TRAINER, 0) == MONEY.trainer_stake - MONEY.trainer_slash
 
 
 @pytest.mark.xfail(
@@ -293,7 +378,7 @@ def test_who_is_convicted_elsewhere_is_not_paid_for_what_it_was_cleared_of(groun
     reason="Rounds burns the forfeited price of accepted contributions of convicts, not that of cleared ones",
 )
 def test_the_pay_that_a_convict_forfeits_burns_though_it_was_cleared_there(ground: Ground) -> None:
-    mirror = convicted_in_round_1_cleared_in_round_2(ground)
+    mirror = convicted_in_round_1(ground, then=Ruling.CLEAN)
     slashed = MONEY.trainer_slash - MONEY.trainer_bounty_cap
     lost_bonds = mirror.model.docket(2, 1).disputes[0].challengers
     burned_bonds = len(lost_bonds) * (FULL_BOND - MONEY.cleared)

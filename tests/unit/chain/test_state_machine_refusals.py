@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.ground import AMOUNTS, WALLET, Ground
+from support.ground import AMOUNTS, SLOW, WALLET, Ground
 from support.mirror import Mirror
 from support.people import INITIATOR, KEEPER, SALT, STRANGER, operator_of, owner_of
 from support.play import Play
@@ -182,6 +182,18 @@ def test_of_opening_without_enough_escrow(ground: Ground) -> None:
     refused(mirror, "Rounds_NotReadyToOpen", "escrow below the reserve")
 
 
+def test_of_opening_while_evidence_of_the_round_before_the_last_is_due(ground: Ground) -> None:
+    mirror, play = played_to(ground, Phase.REVEAL, windows=SLOW)
+    play.reveal_all()
+    for step in (play.open, play.commit_all, play.attest_all, play.seal, play.vote_all, play.reveal_all):
+        step()
+    play.open()
+    refused(mirror, "Rounds_NotReadyToOpen", "evidence of the round before the last is due")
+    play.wait_for(mirror.model.state.rounds[0].phase_end)
+    play.open()
+    assert mirror.said == ["accepted"] and play.last == 3
+
+
 DUTIES: list[tuple[str, tuple[Any, ...], Phase]] = [
     ("commit", (SALT,) * 3, Phase.OPEN),
     ("attest", (1,), Phase.ATTEST),
@@ -287,25 +299,32 @@ def test_of_bonds_that_nobody_covers(ground: Ground) -> None:
     refused(mirror, "Court_BondUncovered")
 
 
-@pytest.mark.parametrize(
-    "spoil", ["short", "long", "task", "round", "seat", "slot", "kind", "draw", "operator", "proof", "item"]
-)
-def test_of_evidence(ground: Ground, spoil: str) -> None:
+FIELDS = ["task", "round", "seat", "slot", "kind", "draw", "operator", "proof"]
+SPOILT = {
+    **{field: ["Rounds_BadEvidence", field] for field in FIELDS},
+    "short": ["Rounds_BadEvidence", "size"],
+    "long": ["Rounds_BadEvidence", "size"],
+    "item": ["Rounds_BadEvidence", "proof"],  # which item it was is for the jury, but the leaf is another one
+    "ballot": ["Rounds_BallotMismatch"],
+}
+
+
+@pytest.mark.parametrize(("spoil", "said"), SPOILT.items())
+def test_of_evidence(ground: Ground, spoil: str, said: list[str]) -> None:
     mirror, play = played_to(ground, Phase.CHALLENGE)
     play.post(1, 0)
     refused(mirror, "Rounds_WrongPhase")  # the audit beacon is not there yet
     play.wait_for(play.round.audit_target)
     mirror.call("poke", 1, sender=STRANGER)
     play.post(1, 0, spoil=spoil)
-    # The item is for the jury to judge, but it is a part of the leaf.
-    refused(mirror, "Rounds_BadEvidence", {"short": "size", "long": "size", "item": "proof"}.get(spoil, spoil))
+    refused(mirror, *said)
 
 
 def test_of_evidence_that_nobody_asked_for(ground: Ground) -> None:
     mirror, play = played_to(ground, Phase.CHALLENGE, "skip", "skip")
     play.post_all(1)
     refused(mirror, "Rounds_NotAudited")
-    mirror.call("post_evidence", 1, bytes(300), (), sender=TRAINER)
+    mirror.call("post_evidence", 1, play.ballots[1, 0], bytes(300), (), sender=TRAINER)
     refused(mirror, "Rounds_NotMember")
 
 
@@ -343,6 +362,16 @@ def test_of_juries(ground: Ground) -> None:
             assert play.jcommit(1, 1, other, [Ruling.HUNG])
     mirror.call("advance_docket", 1, 1, sender=KEEPER)
     refused(mirror, "Court_NothingDue")
+
+
+def test_nobody_sits_on_a_docket_of_the_only_verifier(ground: Ground) -> None:
+    mirror, play = played_to(ground, Phase.REVEAL, "update", verifier_seats=1, committee=1)
+    play.reveal_all()
+    play.jcommit(1, 1, 0, [Ruling.CLEAN])
+    refused(mirror, "Court_NotJuror")
+    mirror.call("advance_docket", 1, 1, sender=KEEPER)
+    mirror.compare()
+    assert mirror.model.docket(1, 1).disputes[0].ruling is Ruling.HUNG
 
 
 def test_of_heads_and_claims(ground: Ground) -> None:

@@ -17,7 +17,7 @@ from kizuna.types import Role
 from trainer.agent import Trainer
 from trainer.cheats import CHEATS
 
-LONGER = 5
+LONGER = 8
 """Changes of files by which every life is longer than the one before."""
 
 

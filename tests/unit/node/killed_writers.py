@@ -207,8 +207,8 @@ WRITERS: dict[str, tuple[Work, Work, Work]] = {
 }
 
 
-STRIDES = {"draft": 3, "draft in place of a damaged one": 5, "contribution": 13, "version": 5, "port": 3}
-"""Writers with many points are killed at every third, fifth, ... of them: odd, so before and after calls."""
+STRIDES = {"draft": 5, "draft in place of a damaged one": 7, "contribution": 29, "version": 9, "port": 5}
+"""Writers with many points are killed at every fifth, seventh, ... of them: odd, so before and after calls."""
 
 
 def main(folder: Path) -> dict[str, int]:
@@ -221,7 +221,7 @@ def main(folder: Path) -> dict[str, int]:
         points[name] = at_every_point(start, write, check, stride=STRIDES.get(name, 1))
     store = folder / "store"
     store.mkdir()
-    at_any_moment(store, save_and_collect, check_store, kills=20, longest_s=0.3)
+    at_any_moment(store, save_and_collect, check_store, kills=12, longest_s=0.3)
     return points
 
 

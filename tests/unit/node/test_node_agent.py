@@ -247,3 +247,13 @@ def test_file_digests_are_those_of_the_store() -> None:
     small, large = b"small", bytes(unixfs.CHUNK_BYTES + 1)
     assert file_digest(small) == Cid.of(small, RAW).digest
     assert file_digest(large) == unixfs.cid_of_bytes(large).digest
+
+
+def test_log_stays_one_line_whatever_a_stranger_has_put_into_the_text(
+    here: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with here.node("reader") as node:
+        capsys.readouterr()
+        node.say("mirror http://x: \x1b[2J\r\n00:00:00 round 9: committed\u202e" + "x" * 10**6, round=3)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.isprintable() and len(line) < 3000 and "round 3: mirror" in line

@@ -12,9 +12,8 @@ from kizuna.rl.checks import check_group
 from kizuna.rl.config import RoundConfig
 from kizuna.rl.model import CausalModel
 from kizuna.rl.rollouts import Group, generate, prompt_ids, receipts_of
-from kizuna.rl.sampling import Finish
 from kizuna.toploc.receipts import Receipt
-from kizuna.types import Check, Reason
+from kizuna.types import Check, Finish, Reason
 
 CONFIG = config(max_new_tokens=12)
 Tamper = Callable[[Group], Group]

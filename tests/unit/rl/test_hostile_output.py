@@ -34,9 +34,8 @@ from kizuna.rl.rollouts import (
     receipts_of,
     true_reward,
 )
-from kizuna.rl.sampling import Finish
 from kizuna.rl.tokenizer import Tokenizer, read_tokenizer
-from kizuna.types import Reason
+from kizuna.types import Finish, Reason
 
 RULES = config(max_new_tokens=256)
 STOP, VOCAB = 257, 260

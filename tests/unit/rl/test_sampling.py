@@ -7,7 +7,8 @@ from support.models import STOP, alone, gpt2, llama, qwen3, sample, sampling, sp
 
 from kizuna.errors import TaskInvalid
 from kizuna.rl.model import CausalModel
-from kizuna.rl.sampling import Completion, Finish, GroupRequest, sample_groups
+from kizuna.rl.sampling import Completion, GroupRequest, sample_groups
+from kizuna.types import Finish
 
 PROMPTS = [tuple(range(3, 3 + n)) for n in (2, 6, 3, 9, 4, 5, 7, 8)]
 REQUESTS = [GroupRequest(prompt, i, 1) for i, prompt in enumerate(PROMPTS)]

@@ -12,7 +12,8 @@ import pytest
 from support.commands import Command
 from support.nodes import Silent, answering, result
 
-from kizuna.chain import Deployment, Devnet, rpc
+from kizuna.chain import Deployment, Devnet, Rpc, rpc
+from kizuna.errors import RpcUnavailable
 
 TINY = Path(__file__).resolve().parents[2] / "e2e" / "tiny.yaml"
 MIRROR = "http://192.0.2.7:4001"
@@ -67,19 +68,23 @@ def test_a_chain_without_a_deployment_is_refused_with_where_to_get_one(
         result({"a": 1}),
     ],
 )
-def test_an_answer_that_is_no_chain_id_is_no_chain(
-    start: Callable[..., str], tmp_path: Path, answer: Callable[[object], bytes]
-) -> None:
-    with answering(answer) as url:
-        assert "URL" in start("status", rpc=url, deployments=tmp_path)
+def test_an_answer_that_is_no_chain_id_is_no_chain(answer: Callable[[object], bytes]) -> None:
+    with answering(answer) as url, pytest.raises(RpcUnavailable, match="URL"):
+        Rpc(url, attempts=1).chain_id()
 
 
 @pytest.mark.parametrize(
     "url", [NOBODY, "nonsense", "http://", "http://[::1", "http://127.0.0.1:99999", "http://a..b", "ftp://x"]
 )
-def test_a_url_behind_which_nobody_is_is_named(start: Callable[..., str], tmp_path: Path, url: str) -> None:
-    refusal = start("status", rpc=url, deployments=tmp_path)
-    assert url in refusal and "is the node running, and the URL right?" in refusal
+def test_a_url_behind_which_nobody_is_is_named(url: str) -> None:
+    with pytest.raises(RpcUnavailable) as caught:
+        Rpc(url, attempts=1).chain_id()
+    assert url in str(caught.value) and "is the node running, and the URL right?" in str(caught.value)
+
+
+@pytest.mark.parametrize("job", ["status", "deploy"])
+def test_a_node_that_is_down_is_refused_after_some_tries(start: Callable[..., str], tmp_path: Path, job: str) -> None:
+    assert f"no answer to eth_chainId after 4 tries: {NOBODY}" in start(job, rpc=NOBODY, deployments=tmp_path)
 
 
 def test_a_node_that_says_nothing_is_not_waited_for_long(

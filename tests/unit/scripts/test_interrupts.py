@@ -26,13 +26,15 @@ STRANGER = "77" * 32
 INTERRUPTED_IMPORT = """
 import os, runpy, signal, sys
 
+imported, module, *options = sys.argv[1:]
+
 class Interrupt:
     def find_spec(self, name, path=None, target=None):
-        if name == sys.argv[1]:
+        if name == imported:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupt())
-module, sys.argv = sys.argv[2], ["-m", *sys.argv[1:2], *sys.argv[3:]]
+sys.argv = ["-m", *options]
 runpy.run_module(module, run_name="__main__")
 """
 """Runs a module as `python -m` does, with Ctrl-C at the moment at which it imports another."""

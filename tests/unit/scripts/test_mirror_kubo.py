@@ -16,7 +16,7 @@ from support.kubo_rpc import Answer, Call, KuboRpc
 from support.tasks import cast
 
 from kizuna.chain import Deployment, Devnet, Kizuna
-from kizuna.errors import StoreError
+from kizuna.errors import ConfigError
 from kizuna.store import Cid, FlatFs, MemoryBlocks, Pins, dag, unixfs
 from kizuna.store.gateway import Gateway
 from kizuna.store.kubo import Kubo
@@ -76,7 +76,7 @@ def test_what_the_node_refuses_is_reported_and_the_next_root_goes_on(
 
 def test_without_a_node_the_mirror_does_not_start(rpc: KuboRpc, pins: Pins) -> None:
     rpc.close()
-    with pytest.raises(StoreError, match="does not answer"), pinned_by(Kubo(rpc.address), pins):
+    with pytest.raises(ConfigError, match=r"--kubo: .* does not answer"), pinned_by(Kubo(rpc.address), pins):
         pass
 
 

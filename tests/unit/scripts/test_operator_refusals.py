@@ -185,3 +185,9 @@ def test_a_value_out_of_range_is_refused_by_option(
 def test_anvil_that_is_not_there_is_refused(start: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIZUNA_ANVIL", os.devnull + "/anvil")
     assert "KIZUNA_ANVIL" in start("devnet")
+
+
+def test_a_kubo_node_that_is_not_there_is_refused(start: Callable[..., str]) -> None:
+    pytest.importorskip("ipfshttpclient")
+    assert "nonsense" in start("mirror", kubo="nonsense")
+    assert "--kubo: Kubo at /ip4/127.0.0.1/tcp/9" in start("mirror", kubo="/ip4/127.0.0.1/tcp/9")

@@ -42,6 +42,10 @@ def test_another_implementation_writes_the_same_bytes(value: Any) -> None:
     assert dagcbor.encode(value) == libipld.encode_dag_cbor(value)
 
 
+def test_minus_zero_is_written_as_the_zero_it_equals() -> None:
+    assert dagcbor.encode(-0.0) == dagcbor.encode(0.0) == libipld.encode_dag_cbor(-0.0)
+
+
 @given(st.binary(max_size=60))
 @settings(max_examples=500)
 def test_bytes_are_refused_or_are_the_one_encoding_of_what_they_say(data: bytes) -> None:
@@ -83,6 +87,7 @@ LINK = b"\xd8\x2a\x58\x25\x00" + Cid.of(b"").binary
         (b"\xfa\x3f\x80\x00\x00", "32-bit float"),
         (b"\xfb" + struct.pack(">d", float("nan")), "not a number"),
         (b"\xfb" + struct.pack(">d", float("inf")), "infinite"),
+        (b"\xfb" + struct.pack(">d", -0.0), "minus zero"),
         (b"\xa2\x61b\x01\x61a\x02", "unsorted"),
         (b"\xa2\x62aa\x01\x61b\x02", "sorted by bytes and not by length"),
         (b"\xa2\x61a\x01\x61a\x02", "twice the same key"),

@@ -23,8 +23,6 @@ from kizuna.rl.state import Boundary
 from kizuna.store import DAG_CBOR, DAG_PB, Cid, Fetcher, Limits, MemoryBlocks, dag, unixfs
 from kizuna.toploc.receipts import read_leaves
 from kizuna.types import Phase, Role
-from scripts import command
-from trainer.__main__ import train
 from trainer.agent import Trainer, drawn_boundaries
 from trainer.cheats import CHEATS
 
@@ -273,24 +271,6 @@ def test_public_url_is_what_others_are_told(here: World) -> None:
     assert here.chain.at(here.chain.block).endpoints(here.task)[Role.TRAINER, 0] == "https://trainer.example"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--cheat", "sleep"],
-        ["--key", "nowhere"],
-        ["--listen", "nowhere"],
-        ["--listen", "0.0.0.0:4001"],
-        ["--public-url", "ftp://trainer.example"],
-    ],
-)
-def test_command_refuses_wrong_input_in_one_line(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("KIZUNA_KEY", "0x" + "11" * 32)
-    assert command.run(train, ["--task", "1", *arguments, "--state", str(tmp_path)]) == 2
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1
-
-
 def test_rounds_without_a_signal_close_and_pay_and_all_peers_stay_at_the_same_version(
     devnet: Devnet,
     deployment: Deployment,
@@ -329,3 +309,25 @@ def test_rounds_without_a_signal_close_and_pay_and_all_peers_stay_at_the_same_ve
             assert earned >= 4 * here.params.money.price  # work is paid by the quota, whatever it taught
         leaves = read_leaves(unixfs.read(here.held, committed(here, 4).leaves, max_bytes=1 << 20), 3)
         assert leaves[-1].norm > 0.0
+
+
+def test_trainer_that_was_away_collects_all_rounds_a_few_at_a_time(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kizuna.node.agent.CLAIM_ROUNDS", 1)
+    with trainer(here) as agent:
+        step(agent)
+        for round in (1, 2):
+            here.open(round)
+            step(agent)
+            until_soft(here, round)
+    for round in (1, 2):
+        here.settle(round)
+    with trainer(here) as again:
+        owner, before = again.node.account.address, here.chain.block.number
+        step(again)
+        step(again)
+        assert here.chain.free_of(here.params.token, owner) >= 2 * here.params.money.price
+        assert here.chain.block.number >= before + 2
+        step(again)
+        assert not again.node.chain.claimable(here.task, Role.TRAINER, 0, [1, 2])

@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from support.proxy import Forward, Proxy, Reply, Request, lose_answer, result
 from support.training import World, world
 
-from kizuna.chain import Deployment, Devnet, Kizuna, Rpc, deploy, errors
+from kizuna.chain import Call, Deployment, Devnet, Kizuna, Rpc, deploy, errors
+from kizuna.chain.abi import artifact
 from kizuna.chain.errors import RevertedSilently
 from kizuna.errors import KizunaError, Reverted, WrongChain, exit_code
 from kizuna.node.agent import Node, run
-from kizuna.types import Phase, Role
+from kizuna.types import Role
+from scripts import command, status
 from trainer.agent import Trainer
 from trainer.cheats import CHEATS
 
@@ -65,25 +68,24 @@ def test_a_commitment_whose_answer_was_lost_is_on_chain_once(here: World, proxy:
     """Others sent the nonce again and failed on the node's complaint (nucypher/nucypher#2398)."""
     with trainer(here, proxy) as agent:
         proxy.seen.clear()
-        awaited = []
+        lines = []
 
         def lose(request: Request, forward: Forward) -> Reply:
-            assert agent.node.chain.outbox is not None
-            awaited.append(agent.node.chain.outbox.pending())
+            lines.append(status.awaited(agent.node.options.state))
             return lose_answer(request, forward)
 
         proxy.on(SEND, lose, times=1)
         proxy.on("eth_getTransactionByHash", result(None), times=1)  # so that it is sent again, and refused by the node
         here.devnet.set_automine(False)
         proxy.on("eth_getTransactionReceipt", mining(here, after=3), times=6)
+        deadline = here.chain.round(here.task, 1).phase_end
         assert not step(agent)
-        ((waiting,),) = awaited
-        assert waiting.intent.endswith(f"commit/{here.task}/1")
-        assert waiting.deadline_block == here.chain.round(here.task, 1).phase_end
+        ((line,),) = lines
+        assert line.startswith(f"commit/{here.task}/1, nonce ") and line.endswith(f"until block {deadline}")
+        assert status.awaited(agent.node.options.state) == []
         copies = sent(proxy)
         assert len(copies) == 2 and len(set(copies)) == 1
         assert here.chain.round(here.task, 1).committed == 1
-        assert agent.node.chain.outbox is not None and agent.node.chain.outbox.pending() == []
         assert len(proxy.seen) < 150
 
 
@@ -100,6 +102,20 @@ def mining(here: World, *, after: int) -> Callable[[Request, Forward], Reply]:
         return forward(request)
 
     return rule
+
+
+def test_status_tells_what_an_agent_awaits_if_it_is_told_where_the_agent_keeps_its_state(
+    here: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with here.node("trainer") as node:
+        assert node.chain.outbox is not None
+        here.devnet.set_automine(False)
+        node.chain.outbox.submit(f"{here.task}/errand", Call(node.account.address, b""))
+        usual = [str(here.task), "--rpc", here.devnet.url, "--deployments", str(here.folder)]
+        assert command.run(status.status, [*usual, "--state", str(node.options.state)]) == 0
+        assert "errand, nonce 0, since block" in capsys.readouterr().out
+        assert command.run(status.status, [*usual, "--state", "nowhere"]) == 2
+        assert "nowhere: there is no such folder" in capsys.readouterr().err
 
 
 def test_a_commitment_that_the_pool_dropped_is_sent_again_unchanged_before_its_deadline(
@@ -146,8 +162,8 @@ def test_a_commitment_that_came_too_late_moves_no_state_and_is_not_repeated(here
         for _ in range(3):
             here.devnet.mine()
             assert not step(agent)
-        assert len(sent(proxy)) == 1
-        assert here.chain.round(here.task, 1).phase in (Phase.OPEN, Phase.VOID)
+        commitments = [raw for raw in sent(proxy) if artifact("Rounds").functions["commit"].selector.hex() in raw]
+        assert len(commitments) == 1
         assert agent.position == 0 and agent.drafts.folder.exists()
 
 
@@ -266,10 +282,21 @@ def test_a_node_that_becomes_another_chains_stops_the_agent_before_it_signs(
     here: World, proxy: Proxy, chain_id: int, signals: None
 ) -> None:
     with Devnet(mining="auto", chain_id=chain_id, extra=("--timestamp", "1700000000")) as other:
-        other.mine(500)
+        other.mine(here.chain.block.number + 10)  # ahead, but not past the deadline
+
+        class Impatient(Event):
+            """Mines a block instead of waiting for one."""
+
+            def wait(self, timeout: float | None = None) -> bool:
+                here.devnet.mine()
+                return self.is_set()
 
         class Moved(Trainer):
             """A trainer whose node is switched to another chain after it has trained."""
+
+            def __init__(self, node: Node) -> None:
+                super().__init__(node, CHEATS["none"])
+                node.stop = Impatient()
 
             def _publish(self, *what: Any) -> Any:
                 published = super()._publish(*what)
@@ -284,7 +311,7 @@ def test_a_node_that_becomes_another_chains_stops_the_agent_before_it_signs(
         here.open(1)
         with pytest.raises(WrongChain) as caught:
             options = replace(node.options, rpc=proxy.url)
-            run(Role.TRAINER, options, node.account, lambda node: Moved(node, CHEATS["none"]))
+            run(Role.TRAINER, options, node.account, Moved)
         assert exit_code(caught.value) == 2 and "\n" not in str(caught.value)
         rpc = other.rpc()
         assert rpc.nonce(node.account.address, at=rpc.head()) == 0
@@ -294,7 +321,7 @@ def test_a_node_that_becomes_another_chains_stops_the_agent_before_it_signs(
 def test_another_first_block_under_the_same_id_is_noticed_by_reading_alone(devnet_only: Devnet) -> None:
     now = [0.0]
     with Devnet(mining="manual", extra=("--timestamp", "1700000000")) as other, Proxy(devnet_only.url) as proxy:
-        other.mine(10_000)
+        other.mine(devnet_only.rpc().head().number + 10)
         rpc = Rpc(proxy.url, clock=lambda: now[0], sleep=lambda seconds: None)
         rpc.head()
         proxy.upstream = other.url

@@ -20,13 +20,24 @@ SEAT_OTHERS = World.seat_verifiers
 
 @pytest.fixture
 def here(
-    devnet: Devnet, deployment: Deployment, client: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    devnet: Devnet,
+    deployment: Deployment,
+    client: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> Iterator[World]:
-    """The tiny task with four free verifier seats, everybody audited."""
+    """The tiny task with four free verifier seats, everybody audited; other parameters where a test gives them."""
     monkeypatch.setattr(World, "seat_verifiers", lambda self, make: None)
     short = windows(open=60, attest=16, vote=16, reveal=20, challenge=20, jcommit=16, jreveal=20)
-    changes = {"verifier_seats": 4, "committee": 3, "rounds": 1, "windows": short, "audit_rate": 1 << 32}
-    with world(devnet, deployment, client, tmp_path, **changes) as made:
+    changes: dict[str, object] = {
+        "verifier_seats": 4,
+        "committee": 3,
+        "rounds": 1,
+        "windows": short,
+        "audit_rate": 1 << 32,
+    }
+    with world(devnet, deployment, client, tmp_path, **(changes | getattr(request, "param", {}))) as made:
         yield made
 
 

@@ -70,6 +70,21 @@ def test_an_address_that_is_none_is_passed_over(scene: Scene) -> None:
     assert isinstance(scene.case().boundary(2), Boundary)
 
 
+def test_an_address_that_serves_other_bytes_is_as_good_as_none(scene: Scene) -> None:
+    class Lying(MemoryBlocks):
+        def get(self, cid: Cid) -> bytes | None:
+            return b"something else"
+
+    with Gateway(Lying()) as gateway:
+        scene.serve_at(gateway.url)
+        missing = scene.case().boundary(1)
+    assert isinstance(missing, Finding) and missing.reason is Reason.UNAVAILABLE
+    assert all(scene.node.blocks.get(Cid(digest)) is None for digest in scene.hidden.digests())
+    with Gateway(scene.hidden) as gateway:
+        scene.serve_at(gateway.url)
+        assert isinstance(scene.case().boundary(1), Boundary)
+
+
 def test_jurors_look_at_the_mirrors_only(scene: Scene) -> None:
     with Gateway(scene.hidden) as gateway:
         scene.serve_at(gateway.url)

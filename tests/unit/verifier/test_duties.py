@@ -125,6 +125,58 @@ def test_a_checker_sits_on_no_jury_until_it_knows_whether_it_is_audited() -> Non
     assert kinds(state, block=101) == [Kind.JCOMMIT]  # a beacon that does not come must not keep anybody waiting
 
 
+@pytest.mark.parametrize(
+    "phase", [phase for phase in DocketPhase if phase not in (DocketPhase.JCOMMIT, DocketPhase.JREVEAL)]
+)
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_docket_that_is_not_in_session_asks_for_nothing(phase: DocketPhase, number: int) -> None:
+    dockets = [NO_DOCKET, NO_DOCKET]
+    dockets[number - 1] = docket(phase)
+    assert not kinds(RoundState(round=1, view=view(Phase.CHALLENGE), dockets=tuple(dockets)))
+
+
+def test_a_juror_that_has_said_it_owes_no_more() -> None:
+    for one in (docket(committed=1 << ME), docket(DocketPhase.JREVEAL, committed=1 << ME, revealed=1 << ME)):
+        assert not kinds(RoundState(round=1, view=view(Phase.CHALLENGE), dockets=(one, NO_DOCKET)))
+    silent = docket(DocketPhase.JREVEAL)  # nothing was hidden, so nothing can be opened
+    assert not kinds(RoundState(round=1, view=view(Phase.CHALLENGE), dockets=(silent, NO_DOCKET)))
+
+
+def test_a_jury_sits_on_after_the_challenge_window_and_evidence_does_not() -> None:
+    state = RoundState(
+        round=1,
+        view=view(Phase.CHALLENGE, revealed=1 << ME),
+        dockets=(docket(), NO_DOCKET),
+        audit=SOMETHING,
+        asked=4,
+    )
+    assert kinds(state, block=99) == [Kind.EVIDENCE, Kind.JCOMMIT]
+    assert kinds(state, block=100) == [Kind.JCOMMIT]
+    assert kinds(state, block=109) == [Kind.JCOMMIT]
+    assert kinds(state, block=114) == []  # what was not hidden by then cannot be opened
+
+
+def test_both_dockets_of_a_round_are_served_the_nearer_deadline_first() -> None:
+    later, sooner = docket(phase_end=120), docket(DocketPhase.JREVEAL, phase_end=105, committed=1 << ME)
+    state = RoundState(round=1, view=view(Phase.CHALLENGE), dockets=(later, sooner))
+    assert [(duty.kind, duty.docket) for duty in owed(state)] == [(Kind.JREVEAL, 2), (Kind.JCOMMIT, 1)]
+
+
+def test_what_can_wait_comes_last() -> None:
+    last = RoundState(
+        round=8, view=view(Phase.CHALLENGE, version=ZERO_DIGEST), dockets=(docket(), NO_DOCKET), is_last=True
+    )
+    assert kinds(last) == [Kind.JCOMMIT, Kind.REPORT]
+
+
+def test_a_round_that_is_over_is_still_reported() -> None:
+    for phase in (Phase.FINAL, Phase.VOID):
+        over = RoundState(round=8, view=view(phase, version=ZERO_DIGEST), is_last=True)
+        assert kinds(over, block=10_000) == [Kind.REPORT]
+    unfinished = RoundState(round=8, view=view(Phase.REVEAL, version=ZERO_DIGEST), is_last=True)
+    assert not kinds(unfinished)
+
+
 def test_the_nearest_deadline_comes_first_across_rounds() -> None:
     older = RoundState(round=1, view=view(Phase.CHALLENGE), dockets=(docket(), NO_DOCKET))
     newer = RoundState(round=2, view=view(Phase.VOTE, phase_end=120))
