@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +28,8 @@ from py_ecc.optimized_bn128 import (
 from py_ecc.optimized_bn128 import add as add_points
 
 from kizuna.hashing import keccak
+
+sys.setrecursionlimit(1000)  # py_ecc raises it so far that parsers of nested JSON overflow the stack
 
 P = field_modulus
 SUITE = b"BN254G1_XMD:KECCAK-256_SVDW_RO_"
