@@ -56,10 +56,9 @@ abstract contract RoundsRules is RoundsStore {
         if (audited) index = Draw.below(Draw.seated(task, number, beacon, 0, position, 0, Draw.SAMPLE), leaves);
     }
 
-    /// What a seat of the panel earned.
-    function _fees(Round storage r, Terms storage t, uint256 cell) internal view returns (uint256 fees) {
-        if (Panel.attested(cell)) fees = uint256(r.committed).count() * t.attestFee;
-        fees += Panel.markedBy(cell) * t.checkFee;
+    /// What seats earned that attested to all commitments `attested` times and marked so many contributions.
+    function _fees(Round storage r, Terms storage t, uint256 attested, uint256 marked) internal view returns (uint256) {
+        return attested * uint256(r.committed).count() * t.attestFee + marked * t.checkFee;
     }
 
     /// Pays while tips are left: out of the pot, or out of the escrow that the rest of a settled pot went back to.
