@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export OMP_WAIT_POLICY := PASSIVE
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test test-python test-contracts test-deep test-brownie brownie kubo check contracts clean
+.PHONY: help setup demo test test-python test-contracts test-deep test-brownie brownie kubo gas check contracts clean
 
 help: ## what the targets do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -44,6 +44,9 @@ demo: setup ## the whole protocol on this machine: a few minutes
 
 contracts: setup ## compile the contracts and write their ABI and bytecode
 	$(PY) -m scripts.build_contracts
+
+gas: setup ## measure what transactions cost and write snapshots/gas.json
+	$(PY) -m scripts.gas --write
 
 test: test-contracts test-python ## every test but the deep ones
 

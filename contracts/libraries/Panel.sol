@@ -63,12 +63,27 @@ library Panel {
     }
 
     /// Whether any seat has the flag.
-    function any(mapping(uint256 => uint256) storage words, uint256 flag) internal view returns (bool) {
+    function any(mapping(uint256 => uint256) storage words, uint256 flag) internal view returns (bool found) {
+        unchecked {
+            for (uint256 i; !found; ++i) {
+                uint256 word = words[i];
+                found = word & (EVERY * flag) != 0;
+                if (word >> 224 == 0) break;
+            }
+        }
+    }
+
+    /// How many seats attested, and how many contributions all of them marked.
+    function work(mapping(uint256 => uint256) storage words) internal view returns (uint256 attested_, uint256 marked) {
         unchecked {
             for (uint256 i;; ++i) {
                 uint256 word = words[i];
-                if (word & (EVERY * flag) != 0) return true;
-                if (word >> 224 == 0) return false;
+                for (uint256 n; n < 8; ++n) {
+                    if (word & CELL == 0) return (attested_, marked);
+                    if (attested(word)) ++attested_;
+                    marked += markedBy(word);
+                    word >>= 32;
+                }
             }
         }
     }
@@ -110,10 +125,6 @@ library Panel {
             words[i] = word & ~(EVERY * flags);
             if (word >> 224 == 0) return;
         }
-    }
-
-    function at(mapping(uint256 => uint256) storage words, uint256 seat) internal view returns (uint256 cell) {
-        return (words[seat / 8] >> (seat % 8 * 32)) & CELL;
     }
 
     /// What so many marks add to a cell.

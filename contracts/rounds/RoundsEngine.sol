@@ -25,6 +25,7 @@ contract RoundsEngine is RoundsRules {
     // --- opening ---
 
     function open(uint256 task, uint32 number) external {
+        if (number > 2) _sync(task, number - 2); // its audit may be ready and unread
         if (number > 1) _sync(task, number - 1);
         TaskState state = TASKS.stateOf(task);
         bool listed = state == TaskState.LISTED || state == TaskState.RUNNING;
@@ -33,6 +34,7 @@ contract RoundsEngine is RoundsRules {
         require(bytes(obstacle_).length == 0, Rounds_NotReadyToOpen(task, number, obstacle_));
         if (number == 1) {
             _copyTerms(task);
+            _layBallots(task);
             TASKS.start(task);
         }
         _progress[task].opened = number;
@@ -74,6 +76,13 @@ contract RoundsEngine is RoundsRules {
             unrevealed: p.money.unrevealed,
             withheld: p.money.withheld
         });
+    }
+
+    /// Fills the words that ballot hashes will overwrite, so that voting costs the same from the first round on.
+    function _layBallots(uint256 task) private {
+        for (uint256 seat; seat < _terms[task].committee; ++seat) {
+            _ballots[task][0][seat] = _ballots[task][1][seat] = bytes32(type(uint256).max);
+        }
     }
 
     // --- transitions ---
@@ -253,13 +262,12 @@ contract RoundsEngine is RoundsRules {
     /// Audited checkers that showed no evidence. Whoever is convicted already is not slashed again.
     function _slashSilent(uint256 task, uint32 number) private {
         Round storage r = _rounds[task][number];
-        for (uint256 seat;; ++seat) {
-            uint256 cell = r.panel.at(seat);
-            if (cell == 0) return;
-            if (cell & (Panel.REVEALED | Panel.POSTED) != Panel.REVEALED) continue;
-            if (_convicts[task].verifiers.has(Panel.positionOf(cell))) continue;
+        uint256 left = r.panel.where(Panel.REVEALED | Panel.POSTED, Panel.REVEALED) & ~_convicts[task].verifiers;
+        for (; left != 0; left &= left - 1) {
+            uint8 position = uint8(left.lowest());
+            (, uint256 cell) = r.panel.find(position);
             (bool audited,,) = _auditOf(task, number, cell);
-            if (audited) SLOTS.slash(task, Role.VERIFIER, Panel.positionOf(cell), number, 0);
+            if (audited) SLOTS.slash(task, Role.VERIFIER, position, number, 0);
         }
     }
 
@@ -308,7 +316,7 @@ contract RoundsEngine is RoundsRules {
         (uint64 accepted, uint64 convicts) = (r.passed, _convicts[task].trainers);
         uint64 paid = (accepted | v.cleared) & ~v.guilty & ~convicts;
         (r.phase, r.paid) = (phase, paid);
-        uint256 fallen = uint256(v.guilty | (accepted & convicts)).count();
+        uint256 fallen = uint256(v.guilty | ((accepted | v.cleared) & convicts)).count();
         emit PhaseChanged(task, number, phase, r.phaseEnd);
         emit Finalised(task, number, phase, paid, _distribute(task, number, fallen, v.spent));
         uint32 through = _progress[task].settledThrough;
@@ -322,20 +330,24 @@ contract RoundsEngine is RoundsRules {
         Round storage r = _rounds[task][number];
         Terms storage t = _terms[task];
         uint256 burned = fallen * t.price - spent;
-        uint256 owed = uint256(r.paid).count() * t.price;
+        (uint256 attested, uint256 marked) = r.panel.work();
+        uint256 owed = uint256(r.paid).count() * t.price + _fees(r, t, attested, marked);
         uint256 forfeited = r.verifiers & _convicts[task].verifiers;
-        if (forfeited != 0) r.forfeited = forfeited;
-        for (uint256 seat;; ++seat) {
-            uint256 cell = r.panel.at(seat);
-            if (cell == 0) break;
-            uint256 fees = _fees(r, t, cell);
-            if (forfeited.has(Panel.positionOf(cell))) {
-                r.panel.toggle(seat, Panel.CLAIMED);
-                burned += fees;
-            } else {
-                owed += fees;
-            }
+        if (forfeited != 0) {
+            r.forfeited = forfeited;
+            uint256 lost = _forfeit(r, t, forfeited);
+            (burned, owed) = (burned + lost, owed - lost);
         }
         return VAULT.settle(t.token, task, number, burned, owed);
+    }
+
+    /// The fees of convicts, who shall not claim them.
+    function _forfeit(Round storage r, Terms storage t, uint256 convicts) private returns (uint256 lost) {
+        for (; convicts != 0; convicts &= convicts - 1) {
+            (uint256 seat, uint256 cell) = r.panel.find(convicts.lowest());
+            if (cell == 0) continue;
+            r.panel.toggle(seat, Panel.CLAIMED);
+            lost += _fees(r, t, Panel.attested(cell) ? 1 : 0, Panel.markedBy(cell));
+        }
     }
 }

@@ -48,7 +48,8 @@ abstract contract RoundsMoney is RoundsFront {
                 if (_isOwed(r, position)) amount += _terms[task].price;
             } else {
                 (, uint256 cell) = r.panel.find(position);
-                if (cell & Panel.CLAIMED == 0) amount += _fees(r, _terms[task], cell);
+                if (cell & Panel.CLAIMED != 0) continue;
+                amount += _fees(r, _terms[task], Panel.attested(cell) ? 1 : 0, Panel.markedBy(cell));
             }
         }
     }

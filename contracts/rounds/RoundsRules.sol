@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IBeacon} from "../interfaces/IBeacon.sol";
 import {Accounts} from "../libraries/Accounts.sol";
 import {Bits} from "../libraries/Bits.sol";
 import {Draw} from "../libraries/Draw.sol";
@@ -37,7 +38,10 @@ abstract contract RoundsRules is RoundsStore {
     /// Whether somebody may still have to prove what it voted.
     function _evidenceDue(uint256 task, uint32 number) private view returns (bool) {
         Round storage r = _rounds[task][number];
-        return r.phase == Phase.CHALLENGE && block.number <= r.phaseEnd;
+        if (r.phase != Phase.CHALLENGE || _is(r, AUDITS_FILED)) return false;
+        // An audit beacon that is yet to come moves the end of the window back.
+        bool awaited = !_is(r, AUDIT_READ) && !IBeacon(_terms[task].beacon).expired(r.auditTarget);
+        return awaited || block.number <= r.phaseEnd;
     }
 
     /// Whether a seat is audited, and for which of its evidence leaves.
@@ -56,10 +60,9 @@ abstract contract RoundsRules is RoundsStore {
         if (audited) index = Draw.below(Draw.seated(task, number, beacon, 0, position, 0, Draw.SAMPLE), leaves);
     }
 
-    /// What a seat of the panel earned.
-    function _fees(Round storage r, Terms storage t, uint256 cell) internal view returns (uint256 fees) {
-        if (Panel.attested(cell)) fees = uint256(r.committed).count() * t.attestFee;
-        fees += Panel.markedBy(cell) * t.checkFee;
+    /// What seats earned that attested to all commitments `attested` times and marked so many contributions.
+    function _fees(Round storage r, Terms storage t, uint256 attested, uint256 marked) internal view returns (uint256) {
+        return attested * uint256(r.committed).count() * t.attestFee + marked * t.checkFee;
     }
 
     /// Pays while tips are left: out of the pot, or out of the escrow that the rest of a settled pot went back to.

@@ -94,9 +94,9 @@ def paid(*, accepted: int, cleared: int, guilty: int, convicted: int) -> int:
     return (accepted | cleared) & ~guilty & ~convicted
 
 
-def forfeited_work(money: Money, *, accepted: int, guilty: int, convicted: int, spent: int) -> int:
+def forfeited_work(money: Money, *, accepted: int, cleared: int, guilty: int, convicted: int, spent: int) -> int:
     """What of the guilty and convicted trainers' prices burns: all but the `spent` that paid their juries."""
-    return (guilty | accepted & convicted).bit_count() * money.price - spent
+    return (guilty | (accepted | cleared) & convicted).bit_count() * money.price - spent
 
 
 # --- committees, ballots, evidence ---

@@ -53,13 +53,13 @@ abstract contract Moves is World {
         vm.roll(view_(r).seedTarget + 1);
     }
 
-    function root(uint32 r, uint256 i, string memory what) internal pure returns (bytes32) {
+    function part(uint32 r, uint256 i, string memory what) internal pure returns (bytes32) {
         return keccak256(abi.encode(r, i, what));
     }
 
     function commit(uint32 r, uint256 i) internal {
         vm.prank(trainer(i));
-        rounds.commit(task, r, root(r, i, "manifest"), root(r, i, "receipts"), root(r, i, "leaves"));
+        rounds.commit(task, r, part(r, i, "manifest"), part(r, i, "receipts"), part(r, i, "leaves"));
     }
 
     function commitAll(uint32 r) internal {

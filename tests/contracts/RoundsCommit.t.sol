@@ -18,11 +18,11 @@ contract RoundsCommitTest is Fixture {
 
     function test_a_commitment_is_kept_as_one_word() public {
         openRound(1);
-        (bytes32 manifest, bytes32 receipts) = (root(1, 2, "manifest"), root(1, 2, "receipts"));
+        (bytes32 manifest, bytes32 receipts) = (part(1, 2, "manifest"), part(1, 2, "receipts"));
         vm.expectEmit();
-        emit IRoundsEvents.Committed(task, 1, 2, manifest, receipts, root(1, 2, "leaves"));
+        emit IRoundsEvents.Committed(task, 1, 2, manifest, receipts, part(1, 2, "leaves"));
         commit(1, 2);
-        bytes32 word = keccak256(abi.encode(manifest, receipts, root(1, 2, "leaves")));
+        bytes32 word = keccak256(abi.encode(manifest, receipts, part(1, 2, "leaves")));
         vm.assertEq(rounds.commitment(task, 1, 2), word, "commitment");
         vm.assertEq(rounds.commitment(task, 1, 1), 0, "not of another position");
         vm.assertEq(view_(1).committed, 4, "committed");

@@ -90,6 +90,26 @@ contract RoundsEvidenceTest is Fixture {
         refused(leaf, proof, "proof");
     }
 
+    function test_only_the_ballot_that_was_voted_binds_the_evidence() public {
+        readAudit(1);
+        (bytes memory leaf, bytes32[] memory proof) = evidence(1, seat);
+        shown.evidenceRoot = keccak256("another");
+        vm.expectRevert(abi.encodeWithSelector(IRoundsEvents.Rounds_BallotMismatch.selector, task, 1, seat));
+        vm.prank(verifier(seat));
+        rounds.postEvidence(task, 1, shown, leaf, proof);
+    }
+
+    function test_evidence_of_a_round_can_be_shown_after_the_votes_of_the_next() public {
+        readAudit(1);
+        (bytes memory leaf, bytes32[] memory proof) = evidence(1, seat);
+        uint64 end = view_(1).phaseEnd;
+        toSoft(2);
+        vm.assertTrue(block.number <= end, "the window of round 1 is still open");
+        vm.prank(verifier(seat));
+        rounds.postEvidence(task, 1, shown, leaf, proof);
+        vm.assertEq(court.dispute(task, 1, 2, 0).accused, seat, "accepted");
+    }
+
     function test_leaves_hold_evidence_and_at_most_a_kilobyte() public {
         readAudit(1);
         refused(new bytes(256), new bytes32[](4), "size");

@@ -87,6 +87,22 @@ contract RoundsOpenTest is Fixture {
         assertPhase(2, Phase.OPEN);
     }
 
+    function test_a_round_opens_once_nobody_owes_evidence_of_the_round_before_the_last() public {
+        joinAll();
+        toSoft(1);
+        toSoft(2);
+        assertPhase(1, Phase.CHALLENGE);
+        uint64 end = view_(1).phaseEnd;
+        vm.assertTrue(block.number <= end, "these rounds are faster than a window");
+        obstructed(3, "evidence of the round before the last is due");
+        vm.roll(end);
+        obstructed(3, "evidence of the round before the last is due");
+        vm.roll(end + 1);
+        advance(3);
+        assertPhase(3, Phase.OPEN);
+        assertPhase(1, Phase.FINAL);
+    }
+
     function test_opening_the_next_round_first_ends_the_phase_of_the_one_before() public {
         joinAll();
         toVote(1);
@@ -132,6 +148,15 @@ contract RoundsOpenTest is Fixture {
         advance(1);
         rounds.poke(task, 1);
         vm.assertEq(free(address(this)), 0, "a poke earns nothing");
+    }
+
+    function test_only_slots_seats_and_convicts() public {
+        bytes memory refusal = abi.encodeWithSelector(IRoundsEvents.Rounds_NotCore.selector, STRANGER);
+        vm.startPrank(STRANGER);
+        vm.expectRevert(refusal);
+        rounds.seat(task, Role.TRAINER, 0, STRANGER, STRANGER, 0);
+        vm.expectRevert(refusal);
+        rounds.convict(task, Role.TRAINER, 0, STRANGER);
     }
 
     function test_only_the_court_hands_out_tips() public {

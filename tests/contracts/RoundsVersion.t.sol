@@ -55,6 +55,22 @@ contract RoundsVersionTest is Fixture {
         vm.assertTrue(view_(2).accepted == 15, "which stops nothing");
     }
 
+    function test_the_word_that_stands_for_no_report_is_no_report() public {
+        toVote(2);
+        for (uint256 n; n < 2; ++n) {
+            Ballot memory b = honest(2, checker(2, n));
+            b.previousVersion = bytes32(uint256(1));
+            planned[checker(2, n)] = abi.encode(b);
+        }
+        voteAll(2);
+        revealAll(2);
+        vm.assertEq(view_(1).version, 0, "one report is not enough");
+        for (uint256 i; i < 5; ++i) {
+            report(i, bytes32(uint256(1)));
+        }
+        vm.assertEq(view_(2).version, 0, "nor is any number of none");
+    }
+
     function test_the_last_version_is_reported_by_two_thirds_of_the_seats() public {
         toSoft(2);
         report(0, HEAD);

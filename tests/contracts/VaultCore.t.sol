@@ -37,6 +37,9 @@ contract VaultCoreTest is World {
         vault.move(address(token), Accounts.free(INITIATOR), Accounts.free(who), 0);
         vm.expectRevert(refusal);
         vm.prank(who);
+        vault.settle(address(token), 7, 1, 0, 0);
+        vm.expectRevert(refusal);
+        vm.prank(who);
         vault.burn(address(token), Accounts.free(INITIATOR), 0);
     }
 
@@ -45,6 +48,29 @@ contract VaultCoreTest is World {
         vm.expectRevert(abi.encodeWithSelector(IVault.Vault_Insufficient.selector, empty, 0, 1));
         vm.prank(core[1]);
         vault.move(address(token), empty, Accounts.escrow(7), 1);
+    }
+
+    function testFuzz_settling_a_pot_empties_it_to_the_wei(uint96 all, uint96 burned_, uint96 owed) public {
+        burned_ = uint96(bound(burned_, 0, all));
+        owed = uint96(bound(owed, 0, all - burned_));
+        if (all > 0) give(STRANGER, all);
+        vm.startPrank(core[3]);
+        vault.move(address(token), Accounts.free(STRANGER), Accounts.pot(7, 1), all);
+        uint256 rest = vault.settle(address(token), 7, 1, burned_, owed);
+        vm.assertEq(rest, all - burned_ - owed, "rest");
+        vm.assertEq(held(Accounts.escrow(7)), rest, "in the escrow");
+        vm.assertEq(held(Accounts.claims(7)), owed, "to be claimed");
+        vm.assertEq(burned(), burned_, "burned");
+        vm.assertEq(held(Accounts.pot(7, 1)), 0, "pot");
+    }
+
+    function test_a_pot_does_not_owe_more_than_it_holds() public {
+        bytes32 pot = Accounts.pot(7, 1);
+        give(STRANGER, 5);
+        vm.startPrank(core[3]);
+        vault.move(address(token), Accounts.free(STRANGER), pot, 5);
+        vm.expectRevert(abi.encodeWithSelector(IVault.Vault_Insufficient.selector, pot, 2, 3));
+        vault.settle(address(token), 7, 1, 3, 3);
     }
 
     function test_a_move_to_oneself_makes_nothing() public {
@@ -96,6 +122,7 @@ contract VaultCoreTest is World {
 
     function test_accounts_of_different_names_differ() public pure {
         vm.assertTrue(Accounts.escrow(1) != Accounts.bond(1), "escrow and bond");
+        vm.assertTrue(Accounts.claims(1) != Accounts.claims(2), "claims");
         vm.assertTrue(Accounts.pot(1, 2) != Accounts.pot(2, 1), "pots");
         vm.assertTrue(Accounts.docketPot(1, 2, 1) != Accounts.docketPot(1, 1, 2), "docket pots");
     }

@@ -40,9 +40,13 @@ class PhasesModel(CourtModel):
     def _evidence_due(self, number: int) -> bool:
         """Whether somebody may still have to show its ballot, which the round after the next overwrites."""
         state = self._round(number)
-        return state.phase is Phase.CHALLENGE and self.now <= state.phase_end
+        if state.phase is not Phase.CHALLENGE or state.audits_filed:
+            return False
+        awaited = state.audit is None and not self._expired(state.audit_target)
+        return awaited or self.now <= state.phase_end
 
     def _open(self, number: int) -> None:
+        self._sync(number - 2)
         self._sync(number - 1)
         if self.state.task not in (TaskState.LISTED, TaskState.RUNNING):
             refuse("Rounds_NotReadyToOpen", "task is closed")
@@ -187,10 +191,11 @@ class PhasesModel(CourtModel):
         state, outcome, pot = self._round(number), self.outcome(number), self._pot(number)
         trainers = {"guilty": outcome.guilty[Role.TRAINER], "convicted": self.convicted(Role.TRAINER)}
         state.phase = phase
-        state.paid = rules.paid(accepted=state.accepted, cleared=outcome.cleared, **trainers)
+        trainers |= {"accepted": state.accepted, "cleared": outcome.cleared}
+        state.paid = rules.paid(**trainers)
         state.forfeited = state.verifiers & self.convicted(Role.VERIFIER)
         pay = {position: self._verifier_pay(state, position) for position in positions(state.verifiers)}
-        work = rules.forfeited_work(self.money, accepted=state.accepted, spent=outcome.spent, **trainers)
+        work = rules.forfeited_work(self.money, spent=outcome.spent, **trainers)
         self._burn(pot, work + sum(pay[position] for position in positions(state.forfeited)))
         owed = state.paid.bit_count() * self.money.price
         owed += sum(pay[position] for position in positions(state.verifiers & ~state.forfeited))

@@ -373,13 +373,11 @@ def test_nobody_is_slashed_twice(ground: Ground) -> None:
     assert stake(mirror, Role.TRAINER, 0) == MONEY.trainer_stake - MONEY.trainer_slash
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Rounds burns the forfeited price of accepted contributions of convicts, not that of cleared ones",
-)
 def test_the_pay_that_a_convict_forfeits_burns_though_it_was_cleared_there(ground: Ground) -> None:
     mirror = convicted_in_round_1(ground, then=Ruling.CLEAN)
     slashed = MONEY.trainer_slash - MONEY.trainer_bounty_cap
-    lost_bonds = mirror.model.docket(2, 1).disputes[0].challengers
-    burned_bonds = len(lost_bonds) * (FULL_BOND - MONEY.cleared)
-    assert burned(mirror) >= slashed + burned_bonds + MONEY.price
+    challengers = len(mirror.model.docket(2, 1).disputes[0].challengers)
+    jury = 4 * MONEY.juror_fee  # all seats but the first challenger's, paid out of the lost bonds
+    burned_bonds = challengers * (FULL_BOND - MONEY.cleared) - jury
+    dust = MONEY.trainer_bounty_cap % challengers
+    assert burned(mirror) == slashed + dust + burned_bonds + MONEY.price
