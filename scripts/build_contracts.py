@@ -15,9 +15,9 @@ import solcx
 import typer
 from rich.console import Console
 
+from kizuna.command import main
 from kizuna.errors import ConfigError
 from kizuna.hashing import keccak
-from scripts.command import main
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLC = ROOT / "scripts" / "solc"

@@ -30,7 +30,7 @@ def app() -> None:
         print(f"kizuna: there is no job {name!r}; there are: {', '.join(JOBS)}", file=sys.stderr)
         sys.exit(2)
     sys.argv = [f"kizuna {name}", *sys.argv[2:]]
-    from scripts.command import main
+    from kizuna.command import main
 
     main(getattr(import_module(JOBS[name][0]), name))
 

@@ -23,11 +23,11 @@ from rich.table import Table
 
 from kizuna.chain import Kizuna
 from kizuna.chain.structs import TaskState
+from kizuna.command import main
 from kizuna.errors import ChainError, ConfigError, StoreError
 from kizuna.task import TOKEN, TaskSpec, load
 from kizuna.types import Phase, Role
 from scripts import audit
-from scripts.command import main
 from scripts.local import Agent, LocalNet
 from scripts.narrator import Narrator
 from scripts.observer import Observer

@@ -13,8 +13,8 @@ from kizuna.chain import Deployment, Rpc, keys
 from kizuna.chain import deploy as deploy_contracts
 from kizuna.chain.deployment import FOLDER, deploy_drand
 from kizuna.chain.drand import EVMNET
+from kizuna.command import LOCAL_RPC, Deployments, KeyFile, PassphraseFile, RpcUrl, main
 from kizuna.errors import ConfigError, DeploymentMissing
-from scripts.command import LOCAL_RPC, Deployments, KeyFile, PassphraseFile, RpcUrl, main
 
 
 class Beacon(StrEnum):

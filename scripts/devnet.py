@@ -10,8 +10,8 @@ from kizuna.chain import Devnet
 from kizuna.chain import deploy as deploy_contracts
 from kizuna.chain.deployment import FOLDER
 from kizuna.chain.devnet import CHAIN_ID, FIRST_KEY
+from kizuna.command import Deployments, Port, ended_by_signal, main
 from kizuna.errors import ChainError, ConfigError
-from scripts.command import Deployments, Port, ended_by_signal, main
 from scripts.deploy import require_writable, show
 
 

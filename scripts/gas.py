@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from kizuna.command import main
 from kizuna.errors import ConfigError
 from scripts import forge_test
-from scripts.command import main
 
 
 def gas(write: Annotated[bool, typer.Option(help="Accept what was measured.")] = False) -> None:

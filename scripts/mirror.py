@@ -14,6 +14,7 @@ import typer
 from kizuna.chain import Kizuna
 from kizuna.chain.deployment import FOLDER
 from kizuna.chain.errors import Slots_NoSlot
+from kizuna.command import LOCAL_RPC, Deployments, Port, RpcUrl, ended_by_signal, main
 from kizuna.durable import write_whole
 from kizuna.errors import ConfigError, StoreError
 from kizuna.state import hold
@@ -22,7 +23,6 @@ from kizuna.store.gateway import Gateway
 from kizuna.store.kubo import Kubo
 from kizuna.store.mirror import Mirror, Wanted
 from kizuna.types import Address
-from scripts.command import LOCAL_RPC, Deployments, Port, RpcUrl, ended_by_signal, main
 
 KUBO_TIMEOUT_S = 30.0
 LABEL = re.compile(r"task/([1-9][0-9]{0,17})(/round/[1-9][0-9]{0,9})?")

@@ -20,6 +20,7 @@ from kizuna.chain import Deployment, Kizuna, Money, TaskParams, Windows, errors,
 from kizuna.chain.abi import artifact
 from kizuna.chain.deployment import FOLDER
 from kizuna.chain.structs import to_abi
+from kizuna.command import LOCAL_RPC, Deployments, KeyFile, PassphraseFile, RpcUrl, checked_url, main
 from kizuna.economics import Attack, attacks
 from kizuna.errors import ConfigError, Reverted, StoreError, TaskInvalid, Unfunded
 from kizuna.rl.environment import ENVIRONMENTS
@@ -29,7 +30,6 @@ from kizuna.store.gateway import Gateway
 from kizuna.store.mirror import Wanted, request_pull
 from kizuna.task import TaskSpec, load
 from kizuna.types import ZERO_DIGEST, Address, Digest
-from scripts.command import LOCAL_RPC, Deployments, KeyFile, PassphraseFile, RpcUrl, checked_url, main
 
 MIRROR_TIMEOUT_S = 10.0
 NOWHERE = Address("0x" + "0" * 40)

@@ -16,9 +16,9 @@ from kizuna.chain.deployment import FOLDER
 from kizuna.chain.intents import Intents
 from kizuna.chain.journal import Journal
 from kizuna.chain.structs import positions
+from kizuna.command import LOCAL_RPC, Deployments, RpcUrl, main
 from kizuna.errors import ConfigError
 from kizuna.types import Role
-from scripts.command import LOCAL_RPC, Deployments, RpcUrl, main
 
 
 def status(

@@ -10,8 +10,8 @@ import typer
 
 from kizuna.chain import Deployment
 from kizuna.chain.deployment import FOLDER, constructor_arguments
+from kizuna.command import Deployments, main
 from scripts.build_contracts import CONTRACTS, ROOT, run_compiler, standard_input
-from scripts.command import Deployments, main
 
 LICENSE = "Apache-2.0"
 

@@ -10,11 +10,10 @@ import typer
 from kizuna.chain import keys
 from kizuna.chain.deployment import FOLDER
 from kizuna.chain.drand import ENDPOINTS
-from kizuna.errors import ConfigError
-from kizuna.types import Role
-from scripts.command import (
+from kizuna.command import (
     LOCAL_RPC,
     Deployments,
+    DrandRelays,
     KeyFile,
     Mirrors,
     PassphraseFile,
@@ -23,6 +22,8 @@ from scripts.command import (
     checked_url,
     main,
 )
+from kizuna.errors import ConfigError
+from kizuna.types import Role
 
 MAX_URL = 256
 
@@ -36,14 +37,7 @@ def train(
         "state/trainer"
     ),
     mirror: Mirrors = None,
-    drand: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Where to fetch drand's rounds, if the task draws by them; repeatable.",
-            metavar="URL",
-            show_default="the public relays",
-        ),
-    ] = None,
+    drand: DrandRelays = None,
     deployments: Deployments = FOLDER,
     listen: Annotated[
         str, typer.Option(help="Where to serve content; port 0 picks one.", metavar="HOST:PORT")

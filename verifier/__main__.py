@@ -10,10 +10,10 @@ import typer
 from kizuna.chain import keys
 from kizuna.chain.deployment import FOLDER
 from kizuna.chain.drand import ENDPOINTS
-from kizuna.types import Role
-from scripts.command import (
+from kizuna.command import (
     LOCAL_RPC,
     Deployments,
+    DrandRelays,
     KeyFile,
     Mirrors,
     PassphraseFile,
@@ -22,6 +22,7 @@ from scripts.command import (
     checked_url,
     main,
 )
+from kizuna.types import Role
 
 
 def verify(
@@ -33,14 +34,7 @@ def verify(
         "state/verifier"
     ),
     mirror: Mirrors = None,
-    drand: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Where to fetch drand's rounds, if the task draws by them; repeatable.",
-            metavar="URL",
-            show_default="the public relays",
-        ),
-    ] = None,
+    drand: DrandRelays = None,
     deployments: Deployments = FOLDER,
     lazy: Annotated[
         bool, typer.Option("--lazy", help="For demonstrations and tests: pass everything unseen. It costs the stake.")

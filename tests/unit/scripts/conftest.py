@@ -13,8 +13,8 @@ from support.training import World, world
 
 from kizuna.chain import Deployment, Devnet, Kizuna
 from kizuna.chain.keys import KEY_VARIABLE, PASSPHRASE_VARIABLE
+from kizuna.command import run
 from scripts.cli import JOBS
-from scripts.command import run
 
 
 @pytest.fixture

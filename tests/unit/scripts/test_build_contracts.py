@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from kizuna.command import run
 from kizuna.errors import ConfigError
 from scripts import build_contracts
 from scripts.build_contracts import ABI, CONTRACTS, ROOT, SOLC, run_compiler
-from scripts.command import run
 
 SOURCE = "pragma solidity 0.8.37; contract A { function f() external pure returns (uint) { return 7; } }"
 NOWHERE = "http://127.0.0.1:9"

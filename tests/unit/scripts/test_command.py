@@ -12,8 +12,8 @@ import typer
 from support.commands import Command
 
 from kizuna import errors
+from kizuna.command import INTERRUPTED, checked_url, run
 from scripts.cli import JOBS
-from scripts.command import INTERRUPTED, checked_url, run
 
 ROOT = Path(__file__).resolve().parents[3]
 OPERATORS = [

@@ -16,7 +16,7 @@ from support.nodes import Silent
 from support.tasks import PRICE
 from support.training import World
 
-from scripts.command import INTERRUPTED
+from kizuna.command import INTERRUPTED
 
 ROOT = Path(__file__).resolve().parents[3]
 TINY = ROOT / "tests" / "e2e" / "tiny.yaml"

@@ -12,8 +12,8 @@ import pytest
 from kizuna.chain import Deployment, Devnet
 from kizuna.chain.abi import CORE, TOKEN, artifact
 from kizuna.chain.deployment import creations
+from kizuna.command import run
 from scripts.build_contracts import ABI, ROOT
-from scripts.command import run
 from scripts.verify_source import verify_source
 
 # No callback for imports: as an explorer compiles.

@@ -13,13 +13,14 @@ import pytest
 from support.proxy import Forward, Proxy, Reply, Request, lose_answer, result
 from support.training import World, world
 
+from kizuna import command
 from kizuna.chain import Call, Deployment, Devnet, Kizuna, Rpc, deploy, errors
 from kizuna.chain.abi import artifact
 from kizuna.chain.errors import RevertedSilently
 from kizuna.errors import KizunaError, Reverted, WrongChain, exit_code
 from kizuna.node.agent import Node, run
 from kizuna.types import Role
-from scripts import command, status
+from scripts import status
 from trainer.agent import Trainer
 from trainer.cheats import CHEATS
 

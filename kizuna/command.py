@@ -36,6 +36,15 @@ Mirrors = Annotated[
     list[str] | None,
     typer.Option("--mirror", help="Mirror to find the task at; repeatable.", metavar="URL", show_default=False),
 ]
+DrandRelays = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--drand",
+        help="Where to fetch drand's rounds, if the task draws by them; repeatable.",
+        metavar="URL",
+        show_default="the public relays",
+    ),
+]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.", min=0, max=65_535)]
 
 UsageError: Any = typer.BadParameter.__base__
