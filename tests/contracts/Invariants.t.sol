@@ -58,14 +58,18 @@ contract InvariantsTest is Test {
 
     event log_named_uint(string key, uint256 value);
 
-    /// forge-config: default.invariant.runs = 12
+    /// forge-config: default.invariant.runs = 250
     /// forge-config: default.invariant.depth = 200
+    /// forge-config: deep.invariant.runs = 2500
+    /// forge-config: deep.invariant.depth = 200
     function invariant_every_wei_is_in_one_account_and_what_is_owed_is_held() public view {
         player.checkBooks();
     }
 
-    /// forge-config: default.invariant.runs = 12
+    /// forge-config: default.invariant.runs = 250
     /// forge-config: default.invariant.depth = 200
+    /// forge-config: deep.invariant.runs = 2500
+    /// forge-config: deep.invariant.depth = 200
     function invariant_rounds_and_dockets_keep_only_what_is_owed() public view {
         player.checkRounds();
     }
